@@ -1,0 +1,122 @@
+"""What the Guidance workspace asks for: document, undo unit, engine message, batch file and export caption in one."""
+
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Self
+
+from engines.job import EngineError
+
+VERSION = 1
+TOYS = ("toy-1d", "toy-gauss", "toy-bimodal")
+MODES = ("cfg", "recfg", "literal", "free", "rescale", "zero-star", "apg")
+SAMPLERS = ("ddim", "euler", "heun", "dpmpp-2m")
+VIEWS = ("side", "wipe", "flip", "difference")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Every setting that decides the pixels of one set of samples."""
+
+    model: str = "emoji3d"
+    label: int = 0
+    label_2: int | None = None  # blend partner
+    blend: float = 0.0  # 0 = label, 1 = label_2
+    c: float = 1.5  # the class of toy-1d is a number
+    mode: str = "recfg"
+    gamma_1: float = 3.0
+    gamma_0: float | None = None  # only read in mode "free"; None = 1 - gamma_1
+    steps: int = 20
+    sampler: str = "dpmpp-2m"
+    seed: int = 0
+    seed_2: int | None = None  # interpolation partner
+    seed_mix: float = 0.0  # 0 = seed, 1 = seed_2
+    count: int = 16
+    guide_above: float = 0.0  # guided where guide_above < sigma/alpha <= guide_below
+    guide_below: float = math.inf
+
+    def __post_init__(self) -> None:
+        limits = {"gamma_1": (0, 30), "gamma_0": (-29, 29), "steps": (1, 1000), "count": (1, 50_000), "blend": (0, 1),
+                  "seed_mix": (0, 1), "c": (-5, 5), "label": (0, 100_000), "label_2": (0, 100_000),
+                  "seed": (0, 2**32 - 1), "seed_2": (0, 2**32 - 1), "guide_above": (0, math.inf), "guide_below": (0, math.inf)}
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and low <= value <= high):
+                raise EngineError(f"{name} is {value}.", remedy=f"It must lie between {low:g} and {high:g}.")
+        for name, words in (("mode", MODES), ("sampler", SAMPLERS)):
+            if getattr(self, name) not in words:
+                raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy=f"Use one of: {', '.join(words)}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"guide_below": None if math.isinf(self.guide_below) else self.guide_below}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """EngineError on a field this version does not know or a value out of range."""
+        values = _known(cls, values)
+        if values.get("guide_below", 0) is None:
+            values["guide_below"] = math.inf
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class GuidanceRequest:
+    """The whole workspace: side A, the optional side B drawn from the same noise, and how the two are looked at."""
+
+    a: Sampling = field(default_factory=Sampling)
+    b: Sampling | None = None
+    view: str = "side"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"a": self.a.to_dict(), "b": self.b and self.b.to_dict(), "view": self.view}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """EngineError on anything this version does not know."""
+        values = _known(cls, values)
+        for side in ("a", "b"):
+            if values.get(side) is not None:
+                values[side] = Sampling.from_dict(values[side])
+        return cls(**values)
+
+
+def _known(cls: type, values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise EngineError("This request is not a table of settings.", remedy="Use a request that Vernier saved.")
+    unknown = set(values) - {f.name for f in fields(cls)}
+    if unknown:
+        raise EngineError(f"The request has settings this version does not know: {', '.join(sorted(map(str, unknown)))}.",
+                          remedy="Open it with a newer Vernier.")
+    return dict(values)
+
+
+def wrap(request: Any) -> dict[str, Any]:
+    """The form in files and PNG captions: version, workspace, request."""
+    return {"vernier": VERSION, "workspace": "guidance", "request": request.to_dict()}
+
+
+def unwrap(values: Any) -> GuidanceRequest:
+    """A GuidanceRequest from wrap()'s form; a bare Sampling becomes side A. EngineError if newer or foreign."""
+    if not isinstance(values, dict) or not isinstance(values.get("vernier"), int):
+        raise EngineError("This is not a Vernier request.", remedy="Use a PNG or JSON file that Vernier saved.")
+    if values["vernier"] > VERSION:
+        raise EngineError(f"This request was written by a newer Vernier (form {values['vernier']}, this one reads {VERSION}).",
+                          remedy="Update Vernier to open it.")
+    if values.get("workspace") != "guidance":
+        raise EngineError(f"This request belongs to the {values.get('workspace')} workspace.", remedy="Open it there.")
+    request = values.get("request")
+    if isinstance(request, dict) and "a" not in request:
+        return GuidanceRequest(a=Sampling.from_dict(request))
+    return GuidanceRequest.from_dict(request)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What the window sends to its engine: the request, as a quick draft while a control is held or in full."""
+
+    request: GuidanceRequest
+    draft: bool = False
+
+    def sides(self, draft_steps: int = 4) -> list[Sampling]:
+        """A and, if asked for, B; a draft takes four steps."""
+        sides = [side for side in (self.request.a, self.request.b) if side is not None]
+        return [replace(side, steps=min(side.steps, draft_steps)) for side in sides] if self.draft else sides

@@ -1,0 +1,37 @@
+"""One process or several under torchrun: rank, size, device, and sums over all of them."""
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+class Group:
+    """The processes of this run; one process needs no network at all. Use as a context."""
+
+    def __enter__(self) -> "Group":
+        self.size, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        cuda = torch.cuda.is_available()
+        self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
+        if self.size > 1:
+            dist.init_process_group("nccl" if cuda else "gloo")
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self.size > 1:
+            dist.destroy_process_group()
+
+    def sum(self, values: Iterable[Tensor]) -> None:
+        """Adds each tensor over all processes, in place."""
+        if self.size > 1:
+            for value in values:
+                dist.all_reduce(value)
+
+    def average(self, values: Iterable[Tensor]) -> None:
+        """Averages each tensor over all processes, in place."""
+        if self.size > 1:
+            for value in values:
+                dist.all_reduce(value)
+                value /= self.size

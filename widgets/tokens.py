@@ -1,0 +1,44 @@
+"""Every colour, size and spacing of the program. No widget holds a literal of its own."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One theme. Colours are #rrggbb."""
+
+    name: str
+    window: str
+    panel: str
+    control: str
+    border: str
+    text: str
+    muted: str
+    accent: str  # selection, focus, side A
+    second: str  # side B, everywhere
+    warn: str
+    bad: str
+    good: str
+
+
+DARK = Tokens("dark", "#14161a", "#1b1e23", "#262b32", "#3a424c", "#e8eaed", "#a2abb6",
+              "#5cb8e4", "#f0a35e", "#f2b54a", "#f27d72", "#6fce8b")
+LIGHT = Tokens("light", "#f4f5f7", "#ffffff", "#eceff2", "#c9d0d7", "#1a1e23", "#55606b",
+               "#0b6a94", "#a4510a", "#8a5a00", "#b3261e", "#1e7a3c")
+
+TITLE_PX, SECTION_PX, BODY_PX, CAPTION_PX = 20, 15, 13, 11
+SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 4, 8, 12, 16, 24
+CONTROL_PX, RADIUS_PX, MOTION_MS = 28, 6, 120
+
+_current = DARK
+
+
+def current() -> Tokens:
+    """The theme in force; widgets ask again on QEvent.Type.PaletteChange."""
+    return _current
+
+
+def use(tokens: Tokens) -> None:
+    """Called by app/theme.py alone, before it sets the palette."""
+    global _current
+    _current = tokens
