@@ -33,7 +33,6 @@ class ImageSet:
     classes: tuple[str, ...]
     credit: str
     licence: str
-    groups: np.ndarray | None = None  # [N]: equal for drawings that differ only in skin tone
 
 
 def load(name: str, folder: Path, renderings: int = 8) -> ImageSet:
@@ -59,7 +58,7 @@ def load_fashion(folder: Path, part: str) -> ImageSet:
 def _idx(path: Path, header: int) -> np.ndarray:
     try:
         with gzip.open(path) as file:
-            return np.frombuffer(file.read(), np.uint8, offset=header)
+            return np.frombuffer(file.read(), np.uint8, offset=header).copy()
     except (OSError, EOFError, ValueError) as error:
         raise EngineError(
             f"{path.name} could not be read: {error}.",
@@ -87,7 +86,7 @@ def load_emoji(folder: Path, renderings: int) -> ImageSet:
     images = np.stack([_renderings(file, renderings) for file, *_ in rows])
     mirror = np.array([EMOJI[label] not in NEVER_MIRRORED for label in labels])
     return ImageSet("emoji", images, labels, weights, mirror, EMOJI,
-                    "Fluent Emoji (c) Microsoft; package by LobeHub; categories from emoji-datasource", "MIT", group)
+                    "Fluent Emoji (c) Microsoft; package by LobeHub; categories from emoji-datasource", "MIT")
 
 
 def _renderings(file: Path, count: int) -> np.ndarray:

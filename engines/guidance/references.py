@@ -72,11 +72,3 @@ def nearest(image: np.ndarray, sheet: Sheet) -> tuple[int, float]:
     best = int(rms.argmin())
     return best, float(rms[best])
 
-
-def distinct(data: ImageSet) -> np.ndarray:
-    """Every drawing once: of drawings that differ only in skin tone, the first."""
-    return np.array(sorted({_key(data, i): i for i in reversed(range(len(data.labels)))}.values()))
-
-
-def _key(data: ImageSet, row: int) -> object:
-    return data.groups[row] if data.groups is not None else row

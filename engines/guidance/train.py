@@ -149,7 +149,7 @@ class Run:
         now = time.monotonic()
         self.hours, self.clock = self.hours + (now - self.clock) / 3600, now
         if self.step % 10 == 0:
-            self.loss += 0.05 * (loss.item() - self.loss)
+            self.loss += max(0.05, 10 / self.step) * (loss.item() - self.loss)
         return self.loss
 
     def save(self, path: Path) -> None:
