@@ -129,7 +129,8 @@ class UNet(nn.Module):
 
     def velocity(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
         """F(x, t, c) [B, C, H, W]."""
-        emb = F.silu(self.time(time_features(t, self.config.embedding)) + self.label(label))
+        features = time_features(t, self.config.embedding).to(label.dtype)
+        emb = F.silu(self.time(features) + self.label(label))
         h = self.stem(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         skips, blocks, levels = [h], iter(self.down), len(self.config.widths)
         for level in range(levels):

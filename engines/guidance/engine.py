@@ -1,0 +1,137 @@
+"""The Guidance engine: requests in, pictures or points out. Keeps the models and tables it has opened."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engines.diffusion.noise import mixed, noise
+from engines.guidance import sources, tables, toys
+from engines.guidance.guide import Guide, guided_steps, plan, run
+from engines.guidance.outcome import Outcome, Side
+from engines.guidance.request import TOYS, Draw, GuidanceRequest, Sampling
+from engines.job import EngineError, Job
+
+BATCH = 64
+
+
+class GuidanceEngine:
+    """Runs Draw requests. `folder` holds the shipped weights and, beside each, its table `<name>.table.safetensors`."""
+
+    def __init__(self, folder: Path, device: torch.device | None = None) -> None:
+        self.folder, self.device = folder, device
+        self._models: dict[str, sources.Model] = {}
+        self._tables: dict[str, tables.Table] = {}
+
+    def run(self, draw: Draw | GuidanceRequest | Sampling, job: Job) -> Outcome:
+        """Both sides of a request, previews after every step unless it is a draft. Raises EngineError, Cancelled."""
+        draw = draw if isinstance(draw, Draw) else Draw(draw if isinstance(draw, GuidanceRequest) else GuidanceRequest(draw))
+        sides: list[Side] = []
+        settings = draw.sides()
+        for k, side in enumerate(settings):
+            def show(part: Side, k: int = k) -> None:
+                if not draw.draft:
+                    job.preview(Outcome(draw.request, (*sides, part), unfinished=True))
+
+            def tell(done: int, total: int, k: int = k) -> None:
+                job.progress(k * total + done, len(settings) * total, "Sampling")
+
+            sides.append(self.side(side, job, show, tell))
+        return Outcome(draw.request, tuple(sides), draw.draft)
+
+    def side(self, settings: Sampling, job: Job, show: Callable[[Side], None] = lambda side: None,
+             tell: Callable[[int, int], None] | None = None) -> Side:
+        """One set of samples."""
+        if settings.model in TOYS:
+            return toys.sample(settings, job)
+        return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")))
+
+    def model(self, name: str) -> sources.Model:
+        if name not in self._models:
+            self._models[name] = sources.open_model(name, self.folder, self.device)
+        return self._models[name]
+
+    def table(self, name: str) -> tables.Table:
+        """The table beside a model. EngineError saying how to build it where there is none."""
+        if name not in self._tables:
+            path = self.folder / f"{name}.table.safetensors" if name in sources.SHIPPED else Path(name).with_suffix(".table.safetensors")
+            if not path.exists():
+                raise EngineError(f"{name} has no ReCFG table yet.", remedy=f"Build one: vernier table --model {name} --out {path.name}, or use CFG.")
+            self._tables[name] = tables.read(path, self.model(name))
+        return self._tables[name]
+
+    def use_table(self, name: str, path: Path) -> None:
+        """Samples `name` with the table in `path` from now on. EngineError when it does not fit."""
+        self._tables[name] = tables.read(path, self.model(name))
+
+    def close(self) -> None:
+        self._models.clear()
+        self._tables.clear()
+
+    def _ratio(self, settings: Sampling, model: sources.Model) -> tuple[Callable[[float], Any], str]:
+        """t -> r for the table modes, and the table's hash."""
+        if settings.mode not in ("recfg", "literal"):
+            return (lambda t: 1.0), ""
+        table, kind = self.table(settings.model), "ratio" if settings.mode == "recfg" else "literal"
+        weights = model.label_rows(settings.label, 1, settings.label_2, settings.blend)[0, :-1].cpu()
+        return (lambda t: table.at(kind, weights, model.schedule.lam(t)).to(model.device)), table.hash
+
+    def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None]) -> Side:
+        model = self.model(settings.model)
+        ratio, table_hash = self._ratio(settings, model)
+        sources.memory_check(model, min(settings.count, BATCH))
+        calls = plan(settings, model.schedule, ratio)
+        job.check()
+        started, network, nfe = time.perf_counter(), 0.0, 0
+        done, clipped, per_step = [], 0.0, {}
+
+        def side(images: np.ndarray, **more: Any) -> Side:
+            return Side(settings, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash,
+                        seconds=time.perf_counter() - started, **more)
+
+        for first in range(0, settings.count, BATCH):
+            count = min(BATCH, settings.count - first)
+            rows = model.label_rows(settings.label, count, settings.label_2, settings.blend)
+            x = _start(settings, first, count, model)
+            guide = Guide(settings, model.schedule, calls, lambda x, t, rows=rows: model.pair(x, t, rows),
+                          lambda x, t, rows=rows: model.predict(x, t, rows), job.check)
+
+            def shown(step, first: int = first) -> None:
+                tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
+                if first == 0 and step.i + 1 < settings.steps and (job.drawn is None or job.drawn.is_set()):
+                    show(side(to_pixels(step.x0)))
+
+            x_0 = run(guide, x, shown)
+            done.append(to_pixels(x_0))
+            clipped += float((x_0.abs() > 1).float().mean()) * count / settings.count
+            network, nfe = network + guide.network_seconds, nfe + guide.nfe
+            per_step = per_step or {key: np.array(values) for key, values in guide.record.items()}
+        return side(np.concatenate(done), network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
+                    notes=_notes(settings, model.schedule))
+
+
+def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> torch.Tensor:
+    if settings.seed_2 is None:
+        x = noise(settings.seed, first, count, model.shape)
+    else:
+        x = mixed(settings.seed, settings.seed_2, settings.seed_mix, first, count, model.shape)
+    return x.to(model.device)
+
+
+def to_pixels(x_0: torch.Tensor) -> np.ndarray:
+    """[-1, 1] [B, C, H, W] -> uint8 [B, H, W, C], clipped."""
+    return ((x_0.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _notes(settings: Sampling, schedule) -> tuple[str, ...]:
+    on = sum(guided_steps(settings, schedule))
+    return () if on == settings.steps else (f"guided in {on} of {settings.steps} steps",)
+
+
+def neutral(settings: Sampling) -> Sampling:
+    """The same settings under plain CFG: the other side of the one-click comparison."""
+    return replace(settings, mode="recfg" if settings.mode == "cfg" else "cfg")

@@ -1,0 +1,112 @@
+"""One run's guidance: turns a model's two predictions into eps_hat at every network call, and remembers what it did.
+
+Everything that does not depend on the picture (coefficients, table rows, which steps are guided) is worked out
+before the run, so that a mode costs no more than the others while sampling.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engines.diffusion import samplers
+from engines.diffusion.schedules import Schedule
+from engines.guidance import recfg, rivals
+from engines.guidance.request import Sampling
+
+APG_RADIUS = 15.0 / math.sqrt(16384)  # the paper's norm threshold of 15 for 4 x 64 x 64 latents, per root pixel
+Pair = Callable[[Tensor, float], tuple[Tensor, Tensor]]
+
+
+@dataclass
+class Call:
+    """What is known of one network call beforehand."""
+
+    t: float
+    guided: bool
+    gamma_1: float
+    gamma_0: Any  # number or [1, C, H, W]
+
+
+def guided_steps(settings: Sampling, schedule: Schedule) -> list[bool]:
+    """For each step, whether guidance acts: guide_above < sigma/alpha <= guide_below at its start."""
+    return [settings.guide_above < schedule.rho(t) <= settings.guide_below
+            for t in samplers.grid(settings.sampler, schedule, settings.steps)]
+
+
+def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any]) -> list[Call]:
+    """One Call per network call, in the sampler's order. ratio(t) is the table's row for ReCFG modes."""
+    times, guided, calls = samplers.grid(settings.sampler, schedule, settings.steps), guided_steps(settings, schedule), []
+    for i, t in enumerate(times):
+        asked = [t, times[i + 1]] if settings.sampler == "heun" and i + 1 < len(times) else [t]
+        for at in asked:
+            g1 = settings.gamma_1
+            if settings.mode == "free":
+                g0 = 1 - g1 if settings.gamma_0 is None else settings.gamma_0
+            else:
+                g0 = recfg.gamma_0(g1, ratio(at)) if settings.mode in ("recfg", "literal") and guided[i] else 1 - g1
+            plain = not guided[i] or (g1 == 1 and settings.mode != "free") or (settings.mode == "free" and g1 == 1 and g0 == 0)
+            calls.append(Call(at, not plain, g1 if guided[i] else 1.0, g0 if guided[i] else 0.0))
+    return calls
+
+
+@dataclass
+class Guide:
+    """eps(x, t) for engines/diffusion/samplers.py. `conditional` answers alone where guidance is off (half the work)."""
+
+    settings: Sampling
+    schedule: Schedule
+    calls: list[Call]
+    pair: Pair
+    conditional: Callable[[Tensor, float], Tensor]
+    check: Callable[[], None]
+    measure: bool = True
+    nfe: int = 0
+    network_seconds: float = 0.0
+    record: dict[str, list[float]] = field(default_factory=lambda: {k: [] for k in ("t", "rho", "difference", "gamma_1", "gamma_0", "S")})
+
+    def __post_init__(self) -> None:
+        self._next = iter(self.calls)
+        self._apg: rivals.Apg | None = None
+
+    def __call__(self, x: Tensor, t: float) -> Tensor:
+        self.check()
+        call = next(self._next)
+        started = time.perf_counter()
+        eps_c, eps_u = self.pair(x, t) if call.guided else (self.conditional(x, t), None)
+        self.network_seconds += time.perf_counter() - started
+        self.nfe += 2 if call.guided else 1
+        if self.measure:
+            self._note(call, eps_c, eps_u)
+        return eps_c if eps_u is None else self._combined(call, x, t, eps_c, eps_u)
+
+    def _combined(self, call: Call, x: Tensor, t: float, eps_c: Tensor, eps_u: Tensor) -> Tensor:
+        mode, g1 = self.settings.mode, call.gamma_1
+        if mode == "zero-star":
+            return rivals.zero_star(eps_c, eps_u, g1)
+        if mode == "apg":
+            alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+            self._apg = self._apg or rivals.Apg(g1, radius=APG_RADIUS * math.sqrt(x[0].numel()))
+            x0 = self._apg((x - sigma * eps_c) / alpha, (x - sigma * eps_u) / alpha)
+            return (x - alpha * x0) / sigma
+        eps_hat = recfg.combine(eps_c, eps_u, g1, call.gamma_0)
+        return rivals.rescale(eps_hat, eps_c) if mode == "rescale" else eps_hat
+
+    def _note(self, call: Call, eps_c: Tensor, eps_u: Tensor | None) -> None:
+        g0 = float(call.gamma_0.mean()) if isinstance(call.gamma_0, Tensor) else float(call.gamma_0)
+        gap = 0.0 if eps_u is None else float((eps_c - eps_u).square().mean().sqrt())
+        values = (call.t, self.schedule.rho(call.t), gap, call.gamma_1, g0, call.gamma_1 + g0)
+        for key, value in zip(self.record, values, strict=True):
+            self.record[key].append(value)
+
+
+def run(guide: Guide, x: Tensor, shown: Callable[[samplers.Step], None] = lambda step: None) -> Tensor:
+    """The finished samples [B, ...]; `shown` sees every step."""
+    with torch.inference_mode():
+        for step in samplers.sample(guide.settings.sampler, guide, x, guide.schedule, guide.settings.steps):
+            shown(step)
+    return step.x

@@ -1,0 +1,61 @@
+"""What the Guidance engine hands to a window or a file: numpy arrays and numbers, no torch."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engines.guidance.request import GuidanceRequest, Sampling
+
+
+@dataclass(frozen=True)
+class ToyNumbers:
+    """A toy's samples beside the truth. finite_t and limit are closed forms (mean, variance), toy-1d only.
+
+    In 1-D `axes` is [x grid] and the densities are [G]; in 2-D `axes` is [x grid, y grid], densities [G, G] (y, x).
+    """
+
+    mean: np.ndarray
+    true_mean: np.ndarray
+    shift: float  # |E[x] - mu_c|
+    variance: float  # mean over axes
+    true_variance: float
+    variance_ratio: float
+    axes: tuple[np.ndarray, ...]
+    true_density: np.ndarray
+    sampled_density: np.ndarray
+    finite_t: tuple[float, float] | None = None
+    limit: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """One set of samples: images uint8 [N, H, W, C], or a toy's points float64 [N, D] and trajectories [steps + 1, n, D].
+
+    per_step: arrays over network calls under "t", "rho" (sigma/alpha), "difference" (rms of eps_c - eps_u),
+    "gamma_1", "gamma_0" (mean over pixels), "S".
+    """
+
+    settings: Sampling
+    images: np.ndarray | None = None
+    points: np.ndarray | None = None
+    trajectories: np.ndarray | None = None
+    seconds: float = 0.0
+    network_seconds: float = 0.0
+    nfe: int = 0
+    model_hash: str = ""
+    table_hash: str = ""
+    clipped: float = 0.0  # share of values outside [-1, 1] before they were clipped
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    per_step: dict[str, np.ndarray] = field(default_factory=dict)
+    toy: ToyNumbers | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One or two sides. `draft`: four steps while a control is held; `unfinished`: a run still going on."""
+
+    request: GuidanceRequest
+    sides: tuple[Side, ...]
+    draft: bool = False
+    unfinished: bool = False

@@ -1,0 +1,79 @@
+"""The exact toys under guidance: points, trajectories and the numbers beside the closed forms."""
+
+import time
+
+import numpy as np
+import torch
+
+from engines.diffusion.mixture import Toy, toy
+from engines.diffusion.noise import noise_block
+from engines.guidance.guide import Guide, plan, run
+from engines.guidance.outcome import Side, ToyNumbers
+from engines.guidance.recfg import least_squares_ratio
+from engines.guidance.request import Sampling
+from engines.guidance.theory import finite_t, limit
+from engines.job import EngineError, Job
+
+PATHS = 64  # trajectories kept
+BINS = {1: 161, 2: 81}
+
+
+def sample(settings: Sampling, job: Job) -> Side:
+    """Samples of a toy. In ReCFG modes r comes from exact expectations (toy-1d) or 4,000 true draws a level (2-D)."""
+    model = toy(settings.model)
+    c = settings.c if model.dim == 1 else settings.label
+    if model.dim > 1 and settings.label >= model.classes:
+        raise EngineError(f"{settings.model} has no class {settings.label}.", remedy=f"Its classes are 0 to {model.classes - 1}.")
+    calls = plan(settings, model.schedule, lambda t: ratio(model, settings.mode, c, t))
+    started = time.perf_counter()
+    guide = Guide(settings, model.schedule, calls, lambda x, t: (model.eps(x, t, c), model.eps(x, t, None)),
+                  lambda x, t: model.eps(x, t, c), job.check)
+    x = noise_block(settings.seed, settings.count, model.dim)
+    paths = [x[:PATHS].numpy().copy()]
+    points = run(guide, x, lambda step: paths.append(step.x[:PATHS].numpy().copy())).numpy()
+    if not np.isfinite(points).all():
+        raise EngineError("The samples ran off to infinity.", remedy="Bring the coefficient sum S closer to 1, or take more steps.")
+    seconds = time.perf_counter() - started
+    names = () if model.dim == 1 else tuple(f"class {k}" for k in range(model.classes))
+    return Side(settings, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
+                nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()},
+                toy=numbers(model, settings, c, points))
+
+
+def ratio(model: Toy, mode: str, c: float, t: float) -> torch.Tensor | float:
+    """r of Eq. 45 (mode recfg) or Eq. 42 (literal) with exact expectations where the toy has them, per axis [1, D].
+
+    toy-1d: E[eps_c] = 0 exactly, so the literal r is 0, and Eq. 45 gives (1 + a^2) / (1 + a^2 c^2).
+    """
+    if mode not in ("recfg", "literal"):
+        return 1.0
+    if mode == "literal":
+        return 0.0
+    a, s = model.schedule.alpha(t), model.schedule.sigma(t)
+    if model.dim == 1:
+        return (1 + a * a) / (1 + a * a * c * c)
+    x = a * model.draw(4000, c, 0) + s * noise_block(1, 4000, model.dim)
+    eps_c, eps_u = model.eps(x, t, c), model.eps(x, t, None)
+    return least_squares_ratio((eps_c * eps_u).sum(0), eps_u.square().sum(0))[None]
+
+
+def numbers(model: Toy, settings: Sampling, c: float, points: np.ndarray) -> ToyNumbers:
+    """Moments and densities of the points beside the truth."""
+    true_mean, true_variance = model.mean(c).numpy(), float(model.variance(c).mean())
+    mean, variance = points.mean(0), float(points.var(0).mean())
+    bins, span = BINS[model.dim], (-6.0, 6.0) if model.dim == 1 else (-4.0, 4.0)
+    edges = np.linspace(*span, bins + 1)
+    axis = (edges[1:] + edges[:-1]) / 2
+    grid = torch.from_numpy(np.stack(np.meshgrid(*[axis] * model.dim, indexing="xy"), -1).reshape(-1, model.dim))
+    true_density = model.density(grid, c).numpy().reshape([bins] * model.dim)
+    sampled = np.histogramdd(points[:, ::-1], bins=[edges] * model.dim, density=True)[0] if len(points) > 1 else np.zeros([bins] * model.dim)
+    forms = {}
+    if model.dim == 1 and settings.mode in ("cfg", "free"):
+        gamma_0 = 1 - settings.gamma_1 if settings.mode == "cfg" or settings.gamma_0 is None else settings.gamma_0
+        forms = {"finite_t": finite_t(c, settings.gamma_1, gamma_0, model.schedule)}
+        if abs(settings.gamma_1 + gamma_0 - 1) < 1e-9:
+            forms["limit"] = limit(c, settings.gamma_1)
+    elif model.dim == 1 and settings.mode == "literal":
+        forms = {"finite_t": finite_t(c, settings.gamma_1, 0.0, model.schedule)}
+    return ToyNumbers(mean, true_mean, float(np.linalg.norm(mean - true_mean)), variance, true_variance, variance / true_variance,
+                      (axis,) * model.dim, true_density, sampled, **forms)

@@ -1,0 +1,216 @@
+"""Small controls beside the vernier slider: folding sections, choices, a seed; each shows a value and proposes a new one."""
+
+import secrets
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import (QButtonGroup, QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton,
+                               QVBoxLayout, QWidget)
+
+from widgets import glyphs, tokens
+from widgets.paint import Caption, GlyphButton, font
+
+SEED_HIGH = 2**31 - 1  # what a QSpinBox holds
+
+
+class Section(QWidget):
+    """A titled group that folds; its content is laid out from above."""
+
+    def __init__(self, title: str, open_: bool = True, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.head = QToolButton(self)
+        self.head.setText(title)
+        self.head.setFont(font(tokens.BODY_PX, semibold=True))
+        self.head.setCheckable(True)
+        self.head.setAutoRaise(True)
+        self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.head.setAccessibleName(f"{title}, section")
+        self.body = QWidget(self)
+        self.rows = QVBoxLayout(self.body)
+        self.rows.setContentsMargins(0, tokens.SPACE_XS, 0, tokens.SPACE_S)
+        self.rows.setSpacing(tokens.SPACE_S)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.head, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.body)
+        self.head.toggled.connect(self._fold)
+        self.head.setChecked(open_)
+        self._fold(open_)
+
+    def add(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self.rows.addWidget(widget)
+
+    def _fold(self, open_: bool) -> None:
+        self.body.setVisible(open_)
+        self.head.setIcon(glyphs.icon("open" if open_ else "folded", tokens.current().muted))
+
+    def changeEvent(self, event) -> None:  # noqa: N802
+        if event.type() == event.Type.PaletteChange:
+            self._fold(self.head.isChecked())
+        super().changeEvent(event)
+
+
+class Labelled(QWidget):
+    """A name on the left, a control that takes the rest of the row."""
+
+    LABEL_PX = 72
+
+    def __init__(self, name: str, control: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(tokens.SPACE_S)
+        label = Caption(name, parent=self)
+        label.setFixedWidth(self.LABEL_PX)
+        label.setBuddy(control)
+        control.setAccessibleName(control.accessibleName() or name)
+        row.addWidget(label)
+        row.addWidget(control, 1)
+
+
+class Choice(QComboBox):
+    """One of several values, each with a word and perhaps a picture."""
+
+    changed = Signal(object)
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setMinimumHeight(tokens.CONTROL_PX)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.activated.connect(lambda index: self.changed.emit(self.itemData(index)))
+
+    def set_choices(self, choices: Sequence[tuple[object, str, QIcon | None]]) -> None:
+        """(value, word, picture) rows; nothing is announced."""
+        self.clear()
+        for value, word, picture in choices:
+            self.addItem(picture or QIcon(), word, value)
+
+    def set_value(self, value: object) -> None:
+        """Shows `value` without announcing it; an unknown value shows nothing."""
+        self.setCurrentIndex(self.findData(value))
+
+    def wheelEvent(self, event) -> None:  # noqa: N802
+        """The wheel scrolls the panel; it changes a value only where the person has put the focus."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class Chips(QWidget):
+    """One of a few values, all of them in sight, as buttons in a grid.
+
+    Rows are (value, word, tip); `wide` values take a whole row.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, name: str, rows: Sequence[tuple[object, str, str]], columns: int = 3, wide: frozenset = frozenset(),
+                 parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.buttons: dict[object, QPushButton] = {}
+        group = QButtonGroup(self)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(tokens.SPACE_XS)
+        place = 0
+        for value, word, tip in rows:
+            button = QPushButton(word, self)
+            button.setCheckable(True)
+            button.setProperty("chip", True)
+            button.setMinimumWidth(0)
+            button.setFixedHeight(tokens.CONTROL_PX)
+            button.setToolTip(tip)
+            button.setAccessibleName(f"{name}: {word}")
+            button.setAccessibleDescription(tip)
+            if value in wide:
+                place += -place % columns
+                grid.addWidget(button, place // columns, 0, 1, columns)
+                place += columns
+            else:
+                grid.addWidget(button, place // columns, place % columns)
+                place += 1
+            group.addButton(button)
+            self.buttons[value] = button
+            button.clicked.connect(lambda _=False, v=value: self.changed.emit(v))
+        for column in range(columns):
+            grid.setColumnStretch(column, 1)
+        self._group = group
+
+    def set_value(self, value: object) -> None:
+        """Shows `value` without announcing it; None unchecks all."""
+        self._group.setExclusive(False)
+        for key, button in self.buttons.items():
+            button.setChecked(key == value)
+        self._group.setExclusive(True)
+
+
+class SeedField(QWidget):
+    """A seed with a lock and a dice. Locked: the dice and `roll` do nothing."""
+
+    changed = Signal(int)
+
+    def __init__(self, name: str = "Seed", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.box = QSpinBox(self)
+        self.box.setRange(0, SEED_HIGH)
+        self.box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.box.setKeyboardTracking(False)
+        self.box.setAccessibleName(name)
+        self.box.setFont(font())
+        self.box.setMinimumHeight(tokens.CONTROL_PX)
+        self.box.setToolTip("The noise that the samples grow from: same seed, same noise, whatever the number of images.")
+        self.lock = GlyphButton("unlock", f"Lock {name.lower()}", "Keep this seed: the dice is off", checkable=True, parent=self)
+        self.dice = GlyphButton("dice", f"New {name.lower()}", "Another seed, by chance", parent=self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(tokens.SPACE_XS)
+        row.addWidget(self.box, 1)
+        row.addWidget(self.lock)
+        row.addWidget(self.dice)
+        self.setFocusProxy(self.box)
+        self.box.valueChanged.connect(self.changed)
+        self.lock.toggled.connect(self._on_lock)
+        self.dice.clicked.connect(self.roll)
+
+    def set_value(self, value: int) -> None:
+        self.box.blockSignals(True)
+        self.box.setValue(min(value, SEED_HIGH))
+        self.box.blockSignals(False)
+
+    def roll(self) -> None:
+        """A new seed, unless the lock is closed."""
+        if not self.lock.isChecked():
+            self.box.setValue(secrets.randbelow(100_000))
+
+    def _on_lock(self, locked: bool) -> None:
+        self.lock.set_glyph("lock" if locked else "unlock")
+        self.dice.setEnabled(not locked)
+        self.box.setReadOnly(locked)
+
+
+class ElidedLabel(QLabel):
+    """One line that gives way in the middle where the room is short; the tooltip holds the whole."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole = text
+        self.setMinimumWidth(tokens.SPACE_XL)
+
+    def set_whole(self, text: str) -> None:
+        self._whole = text
+        self.setToolTip(text)
+        self._elide()
+
+    def resizeEvent(self, event) -> None:  # noqa: N802
+        self._elide()
+        super().resizeEvent(event)
+
+    def _elide(self) -> None:
+        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, self.width()))

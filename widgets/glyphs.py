@@ -1,0 +1,55 @@
+"""Line icons of the controls: 20 px, 1.5 px strokes, tinted with the theme's colours when asked for."""
+
+from functools import cache
+
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+SIZE_PX = 20
+_PATHS = {
+    "reset": "<path d='M5 7.5A6 6 0 1 1 4 11.5M5 3.5v4h4'/>",
+    "lock": "<rect x='5' y='9' width='10' height='8' rx='1.5'/><path d='M7 9V6.5a3 3 0 0 1 6 0V9'/>",
+    "unlock": "<rect x='5' y='9' width='10' height='8' rx='1.5'/><path d='M7 9V5.5a3 3 0 0 1 5.8-1'/>",
+    "dice": "<rect x='3.5' y='3.5' width='13' height='13' rx='2.5'/><path d='M7 7h.01M13 7h.01M10 10h.01M7 13h.01M13 13h.01' "
+            "stroke-width='2.2'/>",
+    "star": "<path d='M10 3l2.1 4.5 4.9.6-3.6 3.4.9 4.9-4.3-2.4-4.3 2.4.9-4.9L3 8.1l4.9-.6z'/>",
+    "starred": "<path fill='INK' d='M10 3l2.1 4.5 4.9.6-3.6 3.4.9 4.9-4.3-2.4-4.3 2.4.9-4.9L3 8.1l4.9-.6z'/>",
+    "open": "<path d='M5.5 8l4.5 4.5L14.5 8'/>",
+    "folded": "<path d='M8 5.5l4.5 4.5L8 14.5'/>",
+    "compare": "<rect x='3' y='4.5' width='8.5' height='11' rx='1.5'/><path d='M13.5 4.5h2A1.5 1.5 0 0 1 17 6v8a1.5 1.5 0 0 1-1.5 1.5h-2'/>",
+    "side": "<rect x='3' y='4.5' width='14' height='11' rx='1.5'/><path d='M10 4.5v11'/>",
+    "wipe": "<rect x='3' y='4.5' width='14' height='11' rx='1.5'/><path d='M8 2.5v15M11 8l2 2-2 2'/>",
+    "flip": "<path d='M4 8h11l-3-3M16 12H5l3 3'/>",
+    "difference": "<circle cx='8' cy='10' r='4.8'/><circle cx='12' cy='10' r='4.8'/>",
+    "smooth": "<path d='M3 15c3 0 4-10 7-10s4 10 7 10'/>",
+    "crisp": "<path d='M3 15h4V9h4V5h4v10h2'/>",
+    "copy": "<rect x='7' y='7' width='9.5' height='9.5' rx='1.5'/><path d='M4.5 13A1 1 0 0 1 3.5 12V5A1.5 1.5 0 0 1 5 3.5h7a1 1 0 0 1 1 1'/>",
+    "save": "<path d='M10 3v9.5M6 9l4 4 4-4M3.5 16.5h13'/>",
+    "swap": "<path d='M6 16V4L3 7M14 4v12l3-3'/>",
+    "warn": "<path d='M10 3.5l7 12.5H3zM10 8.5v3.5M10 14.2h.01'/>",
+    "close": "<path d='M5 5l10 10M15 5L5 15'/>",
+}
+
+
+@cache
+def pixmap(name: str, ink: str, scale: float = 2.0) -> QPixmap:
+    """The glyph in colour `ink` (#rrggbb) at `scale` device pixels per pixel. KeyError for an unknown name."""
+    svg = (f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'><g fill='none' stroke='{ink}' stroke-width='1.5' "
+           f"stroke-linecap='round' stroke-linejoin='round'>{_PATHS[name].replace('INK', ink)}</g></svg>")
+    side = round(SIZE_PX * scale)
+    picture = QPixmap(QSize(side, side))
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(0, 0, side, side))
+    painter.end()
+    picture.setDevicePixelRatio(scale)
+    return picture
+
+
+def icon(name: str, ink: str, ink_on: str | None = None) -> QIcon:
+    """The glyph as an icon; `ink_on` is its colour while checked."""
+    result = QIcon(pixmap(name, ink))
+    if ink_on:
+        result.addPixmap(pixmap(name, ink_on), QIcon.Mode.Normal, QIcon.State.On)
+    return result
