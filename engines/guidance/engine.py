@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from engines.guidance.guide import Guide, guided_steps, plan, run
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.request import TOYS, Draw, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
+from engines.weights import verify
 
 BATCH = 64
 
@@ -55,18 +55,20 @@ class GuidanceEngine:
             self._models[name] = sources.open_model(name, self.folder, self.device)
         return self._models[name]
 
-    def table(self, name: str) -> tables.Table:
-        """The table beside a model. EngineError saying how to build it where there is none."""
-        if name not in self._tables:
-            path = self.folder / f"{name}.table.safetensors" if name in sources.SHIPPED else Path(name).with_suffix(".table.safetensors")
+    def table(self, settings: Sampling) -> tables.Table:
+        """The table that the settings name, or the one beside their model. EngineError saying how to build it where there is none."""
+        name = settings.model
+        beside = self.folder / f"{name}.table.safetensors" if name in sources.SHIPPED else Path(name).with_suffix(".table.safetensors")
+        path = Path(settings.table) if settings.table else beside
+        key = f"{name}\n{path}"
+        if key not in self._tables:
             if not path.exists():
-                raise EngineError(f"{name} has no ReCFG table yet.", remedy=f"Build one: vernier table --model {name} --out {path.name}, or use CFG.")
-            self._tables[name] = tables.read(path, self.model(name))
-        return self._tables[name]
-
-    def use_table(self, name: str, path: Path) -> None:
-        """Samples `name` with the table in `path` from now on. EngineError when it does not fit."""
-        self._tables[name] = tables.read(path, self.model(name))
+                raise EngineError(f"{name} has no ReCFG table{' at ' + path.name if settings.table else ''}.",
+                                  remedy=f"Build one: vernier table --model {name} --out {path.name}, or use CFG.")
+            if path.parent == self.folder:
+                verify(path)
+            self._tables[key] = tables.read(path, self.model(name))
+        return self._tables[key]
 
     def close(self) -> None:
         self._models.clear()
@@ -76,7 +78,7 @@ class GuidanceEngine:
         """t -> r for the table modes, and the table's hash."""
         if settings.mode not in ("recfg", "literal"):
             return (lambda t: 1.0), ""
-        table, kind = self.table(settings.model), "ratio" if settings.mode == "recfg" else "literal"
+        table, kind = self.table(settings), "ratio" if settings.mode == "recfg" else "literal"
         weights = model.label_rows(settings.label, 1, settings.label_2, settings.blend)[0, :-1].cpu()
         return (lambda t: table.at(kind, weights, model.schedule.lam(t)).to(model.device)), table.hash
 
@@ -131,7 +133,3 @@ def _notes(settings: Sampling, schedule) -> tuple[str, ...]:
     on = sum(guided_steps(settings, schedule))
     return () if on == settings.steps else (f"guided in {on} of {settings.steps} steps",)
 
-
-def neutral(settings: Sampling) -> Sampling:
-    """The same settings under plain CFG: the other side of the one-click comparison."""
-    return replace(settings, mode="recfg" if settings.mode == "cfg" else "cfg")

@@ -11,13 +11,16 @@ TOYS = ("toy-1d", "toy-gauss", "toy-bimodal")
 MODES = ("cfg", "recfg", "literal", "free", "rescale", "zero-star", "apg")
 SAMPLERS = ("ddim", "euler", "heun", "dpmpp-2m")
 VIEWS = ("side", "wipe", "flip", "difference")
+OPTIONAL = ("gamma_0", "label_2", "seed_2")
+DRAFT_STEPS, DRAFT_POINTS = 4, 5000
 
 
 @dataclass(frozen=True)
 class Sampling:
     """Every setting that decides the pixels of one set of samples."""
 
-    model: str = "emoji3d"
+    model: str = "emoji3d"  # a shipped model, a toy, or the path of a .safetensors file
+    table: str = ""  # path of a ReCFG table; empty = the one beside the model
     label: int = 0
     label_2: int | None = None  # blend partner
     blend: float = 0.0  # 0 = label, 1 = label_2
@@ -40,11 +43,20 @@ class Sampling:
                   "seed": (0, 2**32 - 1), "seed_2": (0, 2**32 - 1), "guide_above": (0, math.inf), "guide_below": (0, math.inf)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and low <= value <= high):
+            if value is None and name in OPTIONAL:
+                continue
+            if isinstance(value, bool) or not (isinstance(value, int | float) and low <= value <= high):
                 raise EngineError(f"{name} is {value}.", remedy=f"It must lie between {low:g} and {high:g}.")
         for name, words in (("mode", MODES), ("sampler", SAMPLERS)):
             if getattr(self, name) not in words:
                 raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy=f"Use one of: {', '.join(words)}.")
+
+        for name in ("model", "table"):
+            if not isinstance(getattr(self, name), str):
+                raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy="It must be a name or a path.")
+        for name in ("label", "label_2", "steps", "seed", "seed_2", "count"):
+            if isinstance(getattr(self, name), float):
+                raise EngineError(f"{name} is {getattr(self, name)}.", remedy="It must be a whole number.")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"guide_below": None if math.isinf(self.guide_below) else self.guide_below}
@@ -65,6 +77,10 @@ class GuidanceRequest:
     a: Sampling = field(default_factory=Sampling)
     b: Sampling | None = None
     view: str = "side"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.a, Sampling) or not isinstance(self.b, Sampling | None) or self.view not in VIEWS:
+            raise EngineError("This request is incomplete or damaged.", remedy="Use a request that Vernier saved.")
 
     def to_dict(self) -> dict[str, Any]:
         return {"a": self.a.to_dict(), "b": self.b and self.b.to_dict(), "view": self.view}
@@ -109,6 +125,11 @@ def unwrap(values: Any) -> GuidanceRequest:
     return GuidanceRequest.from_dict(request)
 
 
+def opposite(settings: Sampling) -> Sampling:
+    """The other side of the one-click comparison: the same settings under CFG, or under ReCFG where they are CFG."""
+    return replace(settings, mode="recfg" if settings.mode == "cfg" else "cfg")
+
+
 @dataclass(frozen=True)
 class Draw:
     """What the window sends to its engine: the request, as a quick draft while a control is held or in full."""
@@ -116,7 +137,13 @@ class Draw:
     request: GuidanceRequest
     draft: bool = False
 
-    def sides(self, draft_steps: int = 4) -> list[Sampling]:
-        """A and, if asked for, B; a draft takes four steps."""
+    def sides(self) -> list[Sampling]:
+        """A and, if asked for, B. A draft takes four steps of a network; a toy has the time for all, with fewer points."""
         sides = [side for side in (self.request.a, self.request.b) if side is not None]
-        return [replace(side, steps=min(side.steps, draft_steps)) for side in sides] if self.draft else sides
+        return [_drafted(side) for side in sides] if self.draft else sides
+
+
+def _drafted(side: Sampling) -> Sampling:
+    if side.model in TOYS:
+        return replace(side, count=min(side.count, DRAFT_POINTS))
+    return replace(side, steps=min(side.steps, DRAFT_STEPS))
