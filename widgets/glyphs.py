@@ -28,6 +28,11 @@ _PATHS = {
     "save": "<path d='M10 3v9.5M6 9l4 4 4-4M3.5 16.5h13'/>",
     "swap": "<path d='M6 16V4L3 7M14 4v12l3-3'/>",
     "warn": "<path d='M10 3.5l7 12.5H3zM10 8.5v3.5M10 14.2h.01'/>",
+    "guidance": "<circle cx='10' cy='10' r='6.5'/><path d='M10 3.5a6.5 6.5 0 0 1 0 13z' fill='INK'/>",
+    "logo": "<path d='M3 4h14M3 4v9M9 4v6M9 10h5M14 4v6'/><path d='M6 4v2.5M12 4v2.5M17 4v3' stroke-width='1.2'/>",
+    "search": "<circle cx='9' cy='9' r='5'/><path d='M12.8 12.8L17 17'/>",
+    "help": "<circle cx='10' cy='10' r='7'/><path d='M7.8 8a2.2 2.2 0 1 1 3.2 2c-.7.4-1 .8-1 1.6M10 14.2h.01'/>",
+    "theme": "<circle cx='10' cy='10' r='3.5'/><path d='M10 2.5v2M10 15.5v2M2.5 10h2M15.5 10h2M4.7 4.7l1.4 1.4M13.9 13.9l1.4 1.4M4.7 15.3l1.4-1.4M13.9 6.1l1.4-1.4'/>",
     "close": "<path d='M5 5l10 10M15 5L5 15'/>",
 }
 

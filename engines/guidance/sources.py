@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engines.device import pick, precision
 from engines.diffusion.networks import UNet, UNetConfig
 from engines.diffusion.schedules import Schedule
 from engines.job import EngineError
@@ -90,15 +91,10 @@ def open_model(name: str, folder: Path, device: torch.device | None = None) -> M
         net.load_state_dict(tensors)
     except RuntimeError as error:
         raise EngineError(f"{path.name} does not hold the weights its header promises.", remedy="Restore the file.") from error
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = torch.bfloat16 if _bf16_pays(device) else torch.float32
-    net = net.to(device=device, dtype=precision, memory_format=torch.channels_last).eval().requires_grad_(False)
-    return Model(name, net, classes, sha256(path), device, precision)
-
-
-def _bf16_pays(device: torch.device) -> bool:
-    """bf16 is faster on every GPU in use and on processors with its instructions, and slower without them."""
-    return device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    device = device or pick()
+    kind = precision(device)
+    net = net.to(device=device, dtype=kind, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return Model(name, net, classes, sha256(path), device, kind)
 
 
 def memory_check(model: Model, count: int) -> None:

@@ -1,0 +1,59 @@
+"""The table of workspaces: one row each says everything the frame needs to know. Heavy parts arrive when first asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import resources
+from engines.guidance.request import GuidanceRequest, unwrap, wrap
+from engines.job import Engine, Job
+
+
+@dataclass(frozen=True)
+class Row:
+    """`widget` and `engine` import their libraries when called: the widget on the GUI thread, the engine on its own.
+
+    `widget(document, worker)` follows the workspace protocol of widgets/guidance/workspace.py; `engine(device)` takes the
+    person's choice of device ("auto", "cpu", "cuda").
+    """
+
+    id: str
+    title: str
+    glyph: str
+    request: Callable[[], Any]
+    wrap: Callable[[Any], dict[str, Any]]
+    unwrap: Callable[[Any], Any]
+    widget: Callable[..., Any]
+    engine: Callable[[str], Engine]
+
+
+class LazyEngine:
+    """An engine whose libraries are imported on its own thread, at the first request."""
+
+    def __init__(self, factory: Callable[[], Engine]) -> None:
+        self._factory, self._engine = factory, None
+
+    def run(self, request: Any, job: Job) -> Any:
+        if self._engine is None:
+            self._engine = self._factory()
+        return self._engine.run(request, job)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+
+def _guidance_widget(document: Any, worker: Any) -> Any:
+    from widgets.guidance.workspace import GuidanceWorkspace
+
+    return GuidanceWorkspace(document, worker, resources.path("samples"))
+
+
+def _guidance_engine(device: str) -> Engine:
+    from engines.device import pick
+    from engines.guidance.engine import GuidanceEngine
+
+    return GuidanceEngine(resources.path("weights"), pick(device))
+
+
+TABLE = (Row("guidance", "Guidance", "guidance", GuidanceRequest, wrap, unwrap, _guidance_widget, _guidance_engine),)
