@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import (QButtonGroup, QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton,
+from PySide6.QtWidgets import (QButtonGroup, QComboBox, QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QToolButton,
                                QVBoxLayout, QWidget)
 
 from widgets import glyphs, tokens
@@ -193,24 +193,3 @@ class SeedField(QWidget):
         self.lock.set_glyph("lock" if locked else "unlock")
         self.dice.setEnabled(not locked)
         self.box.setReadOnly(locked)
-
-
-class ElidedLabel(QLabel):
-    """One line that gives way in the middle where the room is short; the tooltip holds the whole."""
-
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._whole = text
-        self.setMinimumWidth(tokens.SPACE_XL)
-
-    def set_whole(self, text: str) -> None:
-        self._whole = text
-        self.setToolTip(text)
-        self._elide()
-
-    def resizeEvent(self, event) -> None:  # noqa: N802
-        self._elide()
-        super().resizeEvent(event)
-
-    def _elide(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, self.width()))

@@ -332,6 +332,12 @@ class VernierSlider(QWidget):
         self.track.set_value(value)
         self._show(value)
 
+    def set_scale(self, scale: Scale) -> None:
+        """Other ticks, sane band or default; the value stays where the new ends allow it."""
+        if scale != self.scale:
+            self.scale = self.track.scale = scale
+            self.set_value(self.value)
+
     def set_ink(self, ink: str) -> None:
         """Token of the track's colour: "accent" for side A, "second" for side B."""
         self.track.ink = ink

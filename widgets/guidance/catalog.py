@@ -1,0 +1,113 @@
+"""What the Guidance workspace offers, in words: models, classes with their pictures, modes, samplers, scales."""
+
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+
+from PySide6.QtGui import QIcon, QPixmap
+
+from engines.guidance.request import TOYS, Sampling
+from widgets.vernier_slider import Scale
+
+MODELS = {"emoji3d": "Emoji 3D", "fashion-mnist": "Fashion-MNIST", "toy-1d": "Toy: 1-D Gaussian",
+          "toy-gauss": "Toy: one Gaussian a class", "toy-bimodal": "Toy: two modes a class"}
+TOY_CLASSES = 4
+
+MODE_ROWS = (
+    ("cfg", "CFG", "Classifier-free guidance: eps = gamma_1 eps_c + (1 - gamma_1) eps_u"),
+    ("recfg", "ReCFG", "Rectified guidance: gamma_0 comes from a table per class, noise level and pixel (Eq. 45)"),
+    ("free", "Free", "gamma_1 and gamma_0 each on its own slider"),
+    ("rescale", "Rescale", "CFG, its spread set back to that of the conditional prediction (Lin et al. 2305.08891)"),
+    ("zero-star", "CFG-Zero*", "CFG with the unconditional part projected, per image (2503.18886)"),
+    ("apg", "APG", "Adaptive projected guidance: only the part of the difference that changes the image (2410.02416)"),
+    ("literal", "ReCFG, literal (expert)", "The paper's closed form, Eq. 42, guarded. With well-trained models it takes away variety."),
+)
+MODE_WORDS = {value: word.removesuffix(" (expert)") for value, word, _ in MODE_ROWS}
+SAMPLER_ROWS = (
+    ("ddim", "DDIM", "First order, evenly spaced timesteps"), ("euler", "Euler", "First order on Karras' noise levels"),
+    ("heun", "Heun", "Second order, two network calls a step"), ("dpmpp-2m", "DPM++ 2M", "DPM-Solver++ (2M): second order, one call a step"),
+)
+SAMPLER_WORDS = {value: word for value, word, _ in SAMPLER_ROWS}
+VIEW_ROWS = (("side", "Side by side"), ("wipe", "Wipe: drag the line"), ("flip", "Flip: one place, X changes the side"),
+             ("difference", "Difference: orange where B is brighter, blue where A is"))
+
+GAMMA_1 = Scale(1, 8, 3, 0.1, 2, ticks=((1.0, "off"), (3.0, ""), (5.0, "")))
+STEPS = Scale(1, 100, 20, 1, 0, ticks=((20, ""), (50, "")))
+IMAGES = Scale(1, 64, 16, 1, 0, ticks=((16, ""), (36, ""), (64, "")))
+POINTS = Scale(100, 50_000, 5000, 0.1, 1, ticks=((1000, "1,000"), (5000, "5,000"), (20_000, "20,000")), log=True)
+SHARE = Scale(0, 1, 0, 0.05, 2, ticks=((0.5, ""),))
+NUMBER_C = Scale(-3, 3, 1.5, 0.1, 2, ticks=((-1, ""), (0, "0"), (1, "")))
+LOWEST, HIGHEST = 0.01, 160.0  # noise levels of the first and last timestep, rounded outwards
+ABOVE = Scale(LOWEST, HIGHEST, LOWEST, 0.1, 1, ticks=((0.1, "0.1"), (1, "1"), (10, "10")), log=True, ends=("off", ""))
+BELOW = Scale(LOWEST, HIGHEST, HIGHEST, 0.1, 1, ticks=((0.1, "0.1"), (1, "1"), (10, "10")), log=True, ends=("", "off"))
+BAND = 0.1  # how far S may lie from 1 before pictures collapse or blow up [guidance.md, rule 4]
+
+
+def gamma_0_scale(gamma_1: float) -> Scale:
+    """The scale of gamma_0 beside a gamma_1: CFG's value marked, the band of S near 1 left clear."""
+    cfg = round(1 - gamma_1, 2)
+    return Scale(-8, 1, cfg, 0.1, 2, ticks=((cfg, "CFG"), (0, "0")), sane=(max(-8.0, cfg - BAND), min(1.0, cfg + BAND)),
+                 reason="Hatched: the coefficient sum S is more than 0.1 from 1. Above, samples lose their variety; below, they blow up.")
+
+
+@lru_cache
+def class_names(model: str, samples: Path) -> tuple[str, ...]:
+    """The classes of a shipped model or a toy; empty for toy-1d and for models of one's own."""
+    if model in ("toy-gauss", "toy-bimodal"):
+        return tuple(f"class {k}" for k in range(TOY_CLASSES))
+    path = samples / f"{model}_reference.json"
+    return tuple(json.loads(path.read_text("utf-8"))["classes"]) if model in MODELS and path.exists() else ()
+
+
+@lru_cache
+def class_icons(model: str, samples: Path) -> tuple[QIcon, ...]:
+    """A real picture of every class of a shipped model."""
+    path = samples / f"{model}_reference.json"
+    if model not in MODELS or not path.exists():
+        return ()
+    about = json.loads(path.read_text("utf-8"))
+    sheet, size, columns = QPixmap(str(path.with_suffix(".png"))), about["size"], about["columns"]
+    firsts = [about["labels"].index(k) for k in range(len(about["classes"]))]
+    return tuple(QIcon(sheet.copy(k % columns * size, k // columns * size, size, size)) for k in firsts)
+
+
+def class_word(settings: Sampling, names: tuple[str, ...]) -> str:
+    """The class as words: "animal", "70 % animal, 30 % food", "c 1.50"."""
+    if settings.model == "toy-1d":
+        return f"c {settings.c:.2f}"
+    name = _name(settings.label, names)
+    if settings.label_2 is None or settings.blend == 0:
+        return name
+    return f"{1 - settings.blend:.0%} {name}, {settings.blend:.0%} {_name(settings.label_2, names)}"
+
+
+def _name(label: int, names: tuple[str, ...]) -> str:
+    return names[label] if label < len(names) else f"class {label}"
+
+
+def model_word(model: str) -> str:
+    """A model's title, or the name of its file."""
+    return MODELS.get(model, Path(model).stem)
+
+
+def guidance_word(settings: Sampling) -> str:
+    """Mode and coefficients: "ReCFG  gamma_1 3.0"."""
+    text = f"{MODE_WORDS[settings.mode]}  \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE} {settings.gamma_1:.2f}"
+    if settings.mode == "free":
+        text += f"  \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO} {gamma_0_of(settings):.2f}"
+    return text
+
+
+def gamma_0_of(settings: Sampling) -> float:
+    """The gamma_0 that mode "free" uses."""
+    return 1 - settings.gamma_1 if settings.gamma_0 is None else settings.gamma_0
+
+
+def is_toy(settings: Sampling) -> bool:
+    return settings.model in TOYS
+
+
+def level(value: float) -> str:
+    """A noise level as text."""
+    return "off" if value == 0 or math.isinf(value) else f"{value:.2g}"

@@ -1,0 +1,238 @@
+"""The left panel: every control of a request. Shows one, proposes another; stores nothing but which side it edits."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from engines.guidance.request import GuidanceRequest, Sampling
+from widgets import tokens
+from widgets.fields import Chips, Choice, Labelled, Section, SeedField
+from widgets.guidance import catalog
+from widgets.paint import Caption
+from widgets.vernier_slider import Scale, VernierSlider
+
+WIDTH_PX = 328
+BOTH, SIDE_A, SIDE_B = "both", "a", "b"
+OF_ONE_SIDE = {"mode", "gamma_0"}  # what tells A from B: never changed on both at once
+NOISE = {"seed", "seed_2", "seed_mix", "count"}  # always shared: A and B grow from the same noise
+G1, G0 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}", "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO}"
+
+
+class Controls(QScrollArea):
+    """`proposed(request, text, gesture)`: changes of one gesture share a key; `released` ends it."""
+
+    proposed = Signal(object, str, object)
+    released = Signal()
+
+    def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Controls")
+        self.setObjectName("panel")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFixedWidth(WIDTH_PX)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._samples, self._request, self._edited = samples, GuidanceRequest(), BOTH
+        self.sliders: dict[str, VernierSlider] = {}
+        page = QWidget()
+        page.setObjectName("panel")
+        self._column = QVBoxLayout(page)
+        self._column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_L)
+        self._column.setSpacing(tokens.SPACE_XS)
+        self._build_side()
+        self._build_model()
+        self._build_guidance()
+        self._build_sampling()
+        self._build_interval()
+        self._build_blend()
+        self._column.addStretch(1)
+        self.setWidget(page)
+
+    # building --------------------------------------------------------------------------------------------------------
+    def _build_side(self) -> None:
+        self.side = Chips("Edit", ((BOTH, "A and B", "Sliders change both sides; the mode changes A"), (SIDE_A, "A", "Change side A only"),
+                                   (SIDE_B, "B", "Change side B only")))
+        self.side.changed.connect(self.edit)
+        for value, side in ((SIDE_A, "a"), (SIDE_B, "b")):
+            self.side.buttons[value].setProperty("side", side)
+        self._side_row = Labelled("Edit", self.side)
+        self._column.addWidget(self._side_row)
+
+    def _build_model(self) -> None:
+        section = Section("Model")
+        self.model, self.label = Choice("Model"), Choice("Class")
+        self.model.changed.connect(lambda value: self._propose("model", value, "model"))
+        self.label.changed.connect(lambda value: self._propose("label", value, "class"))
+        self._label_row = Labelled("Class", self.label)
+        section.add(Labelled("Model", self.model), self._label_row,
+                    self._slider("c", "Class c", catalog.NUMBER_C, "The class of the paper's 1-D example is a number: q(x | c) = N(c, 1)."))
+        self._column.addWidget(section)
+
+    def _build_guidance(self) -> None:
+        section = Section("Guidance")
+        self.mode = Chips("Mode", catalog.MODE_ROWS, wide=frozenset({"literal"}))
+        self.mode.changed.connect(lambda value: self._propose("mode", value, "mode"))
+        section.add(self.mode, self._slider("gamma_1", f"{G1}  strength", catalog.GAMMA_1,
+                                            "gamma_1, the guidance scale: how strongly the class is pressed. 1 is off."),
+                    self._slider("gamma_0", f"{G0}  second coefficient", catalog.gamma_0_scale(3.0),
+                                 "gamma_0 weighs the prediction without a class. CFG takes 1 - gamma_1."))
+        self.warning = Caption("", tokens.CAPTION_PX, "warn")
+        self.warning.setWordWrap(True)
+        section.add(self.warning)
+        self._column.addWidget(section)
+
+    def _build_sampling(self) -> None:
+        section = Section("Sampling")
+        self.sampler = Chips("Sampler", catalog.SAMPLER_ROWS, columns=4)
+        self.sampler.changed.connect(lambda value: self._propose("sampler", value, "sampler"))
+        self.seed = SeedField()
+        self.seed.changed.connect(lambda value: self._propose("seed", value, "seed"))
+        section.add(self._slider("steps", "Steps", catalog.STEPS, "Steps from noise to picture: more is slower and truer to the model."),
+                    self.sampler, Labelled("Seed", self.seed),
+                    self._slider("images", "Images", catalog.IMAGES, "How many are drawn at once. Image k is the same whatever the number.", field="count"),
+                    self._slider("points", "Points", catalog.POINTS, "How many samples the densities are made of.", field="count"))
+        self._column.addWidget(section)
+
+    def _build_interval(self) -> None:
+        section = Section("Guidance interval", open_=False)
+        section.add(self._slider("guide_below", "From noise level", catalog.BELOW,
+                                 "Guidance acts at noise levels sigma/alpha up to this one. Off: from the start."),
+                    self._slider("guide_above", "Down to noise level", catalog.ABOVE,
+                                 "Guidance acts above this noise level sigma/alpha. Off: to the end."))
+        self.interval = Caption("all steps are guided", tokens.CAPTION_PX, "muted")
+        section.add(self.interval)
+        self._column.addWidget(section)
+
+    def _build_blend(self) -> None:
+        section = Section("Blend", open_=False)
+        self.label_2, self.seed_2 = Choice("Blend with class"), SeedField("Second seed")
+        self.label_2.changed.connect(lambda value: self._propose("label_2", value, "blend class"))
+        self.seed_2.changed.connect(lambda value: self._propose("seed_2", value, "second seed"))
+        self._label_2_row = Labelled("And class", self.label_2)
+        section.add(self._label_2_row, self._slider("blend", "Share of the second class", catalog.SHARE, "0 is the first class, 1 the second."),
+                    Labelled("And seed", self.seed_2),
+                    self._slider("seed_mix", "On the way to the second seed", catalog.SHARE, "Turns the noise from the first seed's to the second's."))
+        self._column.addWidget(section)
+
+    def _slider(self, name: str, title: str, scale: Scale, tip: str, field: str | None = None) -> VernierSlider:
+        slider = self.sliders[name] = VernierSlider(title, scale, tip)
+        slider.changed.connect(lambda value: self._slid(name, field or name, value, title))
+        slider.held.connect(lambda held: None if held else self.released.emit())
+        return slider
+
+    # showing ---------------------------------------------------------------------------------------------------------
+    def edit(self, side: str) -> None:
+        """Which side the controls show and change: "both", "a" or "b"."""
+        self._edited = side
+        self.show_request(self._request)
+
+    def shown(self) -> Sampling:
+        """The side whose values are on show."""
+        return self._request.b if self._edited == SIDE_B and self._request.b else self._request.a
+
+    def show_request(self, request: GuidanceRequest, names: tuple[str, ...] = ()) -> None:
+        """Every control takes the value of the edited side; `names` are the classes of a model of one's own."""
+        if request.b is None:
+            self._edited = BOTH
+        self._request = request
+        settings = self.shown()
+        toy, one_d = catalog.is_toy(settings), settings.model == "toy-1d"
+        self._side_row.setVisible(request.b is not None)
+        self.side.set_value(self._edited)
+        self._show_model(settings, names)
+        self._label_row.setVisible(not one_d)
+        self.sliders["c"].setVisible(one_d)
+        self.sliders["images"].setVisible(not toy)
+        self.sliders["points"].setVisible(toy)
+        self.mode.set_value(settings.mode)
+        self.sampler.set_value(settings.sampler)
+        self.seed.set_value(settings.seed)
+        self.seed_2.set_value(settings.seed_2 if settings.seed_2 is not None else settings.seed + 1)
+        g1, g0, free = settings.gamma_1, catalog.gamma_0_of(settings), settings.mode == "free"
+        self.sliders["gamma_0"].setVisible(free)
+        self.sliders["gamma_0"].set_scale(catalog.gamma_0_scale(g1))
+        for name, value in (("c", settings.c), ("gamma_1", g1), ("gamma_0", g0), ("steps", settings.steps), ("images", settings.count),
+                            ("points", settings.count), ("blend", settings.blend), ("seed_mix", settings.seed_mix),
+                            ("guide_above", max(settings.guide_above, catalog.LOWEST)), ("guide_below", min(settings.guide_below, catalog.HIGHEST))):
+            self.sliders[name].set_value(value)
+            self.sliders[name].set_ink("second" if self._edited == SIDE_B else "accent")
+        self.sliders["gamma_1"].note.setText("" if free else self._second(settings))
+        self.sliders["gamma_0"].note.setText(f"S {g1 + g0:.2f}")
+        self._warn(settings, g1 + g0)
+        for part in (self._label_2_row, self.sliders["blend"], self.seed_2.parentWidget(), self.sliders["seed_mix"]):
+            part.setEnabled(not toy)
+
+    def _second(self, settings: Sampling) -> str:
+        return {"recfg": f"{G0} rectified", "literal": f"{G0} literal"}.get(settings.mode, f"{G0} {1 - settings.gamma_1:.2f}")
+
+    def _warn(self, settings: Sampling, total: float) -> None:
+        text = ""
+        if settings.mode == "free" and abs(total - 1) > catalog.BAND + 1e-9:
+            text = f"S = {total:.2f}: samples {'lose their variety' if total > 1 else 'blow up'} the further S is from 1."
+        elif settings.mode == "literal":
+            text = "Expert: Eq. 42 as printed. Its mean is right and its variety goes; a guard keeps noise out of the quotient."
+        self.warning.setText(text)
+        self.warning.setVisible(bool(text))
+
+    def _show_model(self, settings: Sampling, names: tuple[str, ...]) -> None:
+        rows = [(value, word, None) for value, word in catalog.MODELS.items()]
+        if settings.model not in catalog.MODELS:
+            rows.append((settings.model, catalog.model_word(settings.model), None))
+        self.model.set_choices(rows)
+        self.model.set_value(settings.model)
+        names = catalog.class_names(settings.model, self._samples) or names or tuple(f"class {k}" for k in range(settings.label + 1))
+        icons = catalog.class_icons(settings.model, self._samples) or (None,) * len(names)
+        classes = [(k, name, icon) for k, (name, icon) in enumerate(zip(names, icons, strict=True))]
+        self.label.set_choices(classes)
+        self.label.set_value(settings.label)
+        self.label_2.set_choices([(None, "none", None), *classes])
+        self.label_2.setCurrentIndex(0 if settings.label_2 is None else settings.label_2 + 1)
+
+    def show_interval(self, text: str) -> None:
+        """How the interval looks in steps, once the engine has said so."""
+        self.interval.setText(text)
+
+    # proposing -------------------------------------------------------------------------------------------------------
+    def _slid(self, name: str, field: str, value: float, title: str) -> None:
+        if field in ("steps", "count"):
+            value = int(round(value))
+        elif field == "guide_above":
+            value = 0.0 if value <= catalog.LOWEST else value
+        elif field == "guide_below":
+            value = math.inf if value >= catalog.HIGHEST else value
+        self._propose(field, value, title, gesture=name)
+
+    def _propose(self, field: str, value: Any, text: str, gesture: str | None = None) -> None:
+        changes = {field: value} | self._consequences(field, value)
+        both = self._request.b is not None and (field in NOISE or (self._edited == BOTH and field not in OF_ONE_SIDE))
+        request = self._request
+        if request.b is not None and (both or self._edited == SIDE_B):
+            request = replace(request, b=replace(request.b, **changes))
+        if request.b is None or both or self._edited != SIDE_B:
+            request = replace(request, a=replace(request.a, **changes))
+        self.proposed.emit(request, text, gesture)
+
+    def _consequences(self, field: str, value: Any) -> dict[str, Any]:
+        """What else must change so that the request makes sense."""
+        settings = self.shown()
+        if field == "model":
+            known = catalog.class_names(value, self._samples)
+            toy = value in catalog.MODELS and value.startswith("toy")
+            count = {(True, False): 5000, (False, True): 16}.get((toy, catalog.is_toy(settings)), settings.count)
+            steps = {(True, False): 50, (False, True): 20}.get((toy, catalog.is_toy(settings)), settings.steps)
+            return {"label": settings.label if settings.label < len(known) else 0, "label_2": None, "blend": 0.0, "table": "",
+                    "count": count, "steps": steps}
+        if field == "mode" and value == "free" and settings.gamma_0 is None:
+            return {"gamma_0": round(1 - settings.gamma_1, 2)}
+        if field == "label_2":
+            return {"blend": 0.0 if value is None else settings.blend or 0.5}
+        if field == "blend" and value and settings.label_2 is None:
+            names = catalog.class_names(settings.model, self._samples)
+            return {"label_2": (settings.label + 1) % max(2, len(names))}
+        if field == "seed_mix" and settings.seed_2 is None:
+            return {"seed_2": (settings.seed + 1) % 2**31}
+        return {}
