@@ -95,6 +95,10 @@ class ImageGrid(QWidget):
         self.smooth = smooth
         self.update()
 
+    def current(self) -> int:
+        """The image last clicked or reached by the arrow keys, -1 before that."""
+        return self._current
+
     def count(self) -> int:
         return len(self._sheets.get("a", ()))
 

@@ -130,6 +130,7 @@ def to_pixels(x_0: torch.Tensor) -> np.ndarray:
 
 
 def _notes(settings: Sampling, schedule) -> tuple[str, ...]:
-    on = sum(guided_steps(settings, schedule))
-    return () if on == settings.steps else (f"guided in {on} of {settings.steps} steps",)
-
+    on = [i + 1 for i, guided in enumerate(guided_steps(settings, schedule)) if guided]
+    if len(on) == settings.steps:
+        return ()
+    return (f"guided in {len(on)} of {settings.steps} steps" + (f" ({on[0]} to {on[-1]})" if on else ""),)

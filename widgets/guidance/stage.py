@@ -1,0 +1,199 @@
+"""The picture: samples of one or two sides, ways to compare them, one image large beside its nearest training image."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from engines.guidance.outcome import Outcome, Side
+from engines.guidance.request import GuidanceRequest
+from widgets import tokens
+from widgets.guidance import catalog
+from widgets.guidance.closeup import Closeup
+from widgets.guidance.toy_view import ToyView
+from widgets.image_view import ImageGrid, difference, to_qimage
+from widgets.paint import Caption, GlyphButton
+
+
+class Stage(QWidget):
+    """Shows outcomes. `asked(command)` carries the toolbar's wishes: "compare", "swap", "save", ...; `view_asked` a view."""
+
+    asked = Signal(str)
+    view_asked = Signal(str)
+
+    def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("stage")
+        self.outcome: Outcome | None = None
+        self.exporter: Callable[[Side, int], Path | None] = lambda side, index: None
+        self._flipped = False
+        self._titles = [Caption("", tokens.BODY_PX, ink, semibold=True) for ink in ("accent", "second")]
+        self._draft = Caption("", tokens.CAPTION_PX, "muted")
+        self.grids = [ImageGrid(f"Samples of side {name}") for name in "AB"]
+        self.toys, self.closeup = ToyView(), Closeup(samples)
+        pair = QWidget()
+        row = QHBoxLayout(pair)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(tokens.SPACE_L)
+        for grid in self.grids:
+            row.addWidget(grid, 1)
+        self.pages = QStackedWidget()
+        for page in (pair, self.toys, self.closeup):
+            self.pages.addWidget(page)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_S)
+        column.setSpacing(tokens.SPACE_S)
+        column.addLayout(self._toolbar())
+        column.addLayout(self._heads())
+        column.addWidget(self.pages, 1)
+        for k, grid in enumerate(self.grids):
+            grid.opened.connect(lambda index, k=k: self.open(self._side_of(k), index))
+            grid.copy_asked.connect(lambda index, k=k: self.copy(self._side_of(k), index))
+            grid.save_asked.connect(lambda index: self.asked.emit("save"))
+            grid.exporter = lambda index, k=k: self.exporter(self.outcome.sides[self._side_of(k)], index) if self.outcome else None
+        self.closeup.left.connect(lambda: self.pages.setCurrentIndex(0))
+        self.grids[1].hide()
+
+    def _toolbar(self) -> QHBoxLayout:
+        bar = QHBoxLayout()
+        bar.setSpacing(tokens.SPACE_XS)
+        self.compare = GlyphButton("compare", "Compare A and B", "CFG against ReCFG on the same noise (C)", checkable=True)
+        self.compare.clicked.connect(lambda: self.asked.emit("compare"))
+        bar.addWidget(self.compare)
+        self.views: dict[str, GlyphButton] = {}
+        for view, word in catalog.VIEW_ROWS:
+            button = self.views[view] = GlyphButton(view, word.partition(":")[0], word, checkable=True)
+            button.clicked.connect(lambda _=False, view=view: self.view_asked.emit(view))
+            bar.addWidget(button)
+        self.swap = GlyphButton("swap", "Swap A and B", "A becomes B and B becomes A (Shift+X)")
+        self.swap.clicked.connect(lambda: self.asked.emit("swap"))
+        bar.addWidget(self.swap)
+        bar.addStretch(1)
+        bar.addWidget(self._draft)
+        self.smooth = GlyphButton("smooth", "Smooth enlargement", "Smooth or crisp pixels (M)", checkable=True)
+        self.smooth.clicked.connect(lambda: self.asked.emit("smooth"))
+        bar.addWidget(self.smooth)
+        for glyph, name, tip in (("star", "star", "Keep this result in the history strip (S)"), ("copy", "copy", "Copy the chosen image (Ctrl+Shift+C)"),
+                                 ("save", "save", "Save the chosen image with its request (Ctrl+E)")):
+            button = GlyphButton(glyph, tip.partition(" (")[0], tip)
+            button.clicked.connect(lambda _=False, name=name: self.asked.emit(name))
+            bar.addWidget(button)
+        return bar
+
+    def _heads(self) -> QHBoxLayout:
+        heads = QHBoxLayout()
+        heads.setSpacing(tokens.SPACE_L)
+        for title in self._titles:
+            heads.addWidget(title, 1)
+        return heads
+
+    # showing ---------------------------------------------------------------------------------------------------------
+    def show_request(self, request: GuidanceRequest) -> None:
+        """Which buttons are down; the picture itself follows with its outcome."""
+        both = request.b is not None
+        toy = catalog.is_toy(request.a)
+        self.compare.setChecked(both)
+        for view, button in self.views.items():
+            button.setVisible(both and not toy)
+            button.setChecked(view == request.view)
+        self.swap.setVisible(both)
+        self.smooth.setVisible(not toy)
+        self._arrange(request)
+
+    def show_outcome(self, outcome: Outcome, request: GuidanceRequest) -> None:
+        """Draws it, in the view that `request` asks for. A large image stays open and follows."""
+        self.outcome = outcome
+        if outcome.sides[0].toy is not None:
+            self.toys.show_outcome(outcome)
+            self.pages.setCurrentWidget(self.toys)
+        else:
+            if self.pages.currentWidget() is self.closeup:
+                if not outcome.draft and not outcome.unfinished:
+                    self.open(self.closeup.side, self.closeup.index)
+            else:
+                self.pages.setCurrentIndex(0)
+        self._arrange(request)
+        waiting = "preview, 4 steps" if outcome.draft else "drawing" if outcome.unfinished else ""
+        self._draft.setText("" if catalog.is_toy(request.a) else waiting)
+
+    def _arrange(self, request: GuidanceRequest) -> None:
+        outcome = self.outcome
+        if outcome is None:
+            return
+        images = [side.images for side in outcome.sides]
+        comparable = len(images) == 2 and images[0] is not None and images[1] is not None and images[0].shape == images[1].shape
+        view = request.view if comparable else "side"
+        self._name(request, view)
+        if outcome.sides[0].toy is not None:
+            return
+        a, b = self.grids
+        b.setVisible(view == "side" and request.b is not None)
+        b.set_images(images[1] if len(images) > 1 and request.b is not None else None)
+        if view == "difference":
+            a.set_images(difference(images[0], images[1]))
+            a.set_mix("a")
+        else:
+            a.set_images(images[0], images[1] if comparable else None)
+            a.set_mix("wipe" if view == "wipe" else "b" if view == "flip" and self._flipped else "a")
+
+    def _name(self, request: GuidanceRequest, view: str) -> None:
+        sides = [request.a] + ([request.b] if request.b else [])
+        words = [f"{name}   {catalog.guidance_word(side)}" if len(sides) > 1 else catalog.guidance_word(side)
+                 for name, side in zip("AB", sides, strict=False)]
+        if len(sides) > 1 and sides[0].model != sides[1].model:
+            words = [f"{word}   {catalog.model_word(side.model)}" for word, side in zip(words, sides, strict=True)]
+        first, second = self._titles
+        show_b = len(sides) > 1 and not (view == "flip" and not self._flipped)
+        show_a = not (view == "flip" and self._flipped and len(sides) > 1)
+        first.setText(words[0])
+        second.setText(words[1] if len(words) > 1 else "")
+        first.setVisible(show_a)
+        second.setVisible(show_b)
+
+    def flip(self, request: GuidanceRequest) -> None:
+        """The other side in the same place."""
+        self._flipped = not self._flipped
+        self._arrange(request)
+
+    def set_smooth(self, smooth: bool) -> None:
+        self.smooth.setChecked(smooth)
+        for grid in (*self.grids, *self.closeup.grids):
+            grid.set_smooth(smooth)
+
+    # one image -------------------------------------------------------------------------------------------------------
+    def _side_of(self, grid: int) -> int:
+        """The side that a grid shows at the moment."""
+        return 1 if grid == 1 or self.grids[0].mix == "b" else 0
+
+    def chosen(self) -> tuple[int, int] | None:
+        """(side, image) that was opened or last clicked; the first image where none was. None without images."""
+        if self.outcome is None or self.outcome.sides[0].images is None:
+            return None
+        if self.pages.currentWidget() is self.closeup:
+            return self.closeup.side, self.closeup.index
+        grid = next((k for k, found in enumerate(self.grids) if found.hasFocus() and found.isVisible()), 0)
+        return self._side_of(grid), max(0, self.grids[grid].current())
+
+    def open(self, side: int, index: int) -> None:
+        """One image large, beside its nearest training image."""
+        if self.outcome is None or side >= len(self.outcome.sides) or index >= len(self.outcome.sides[side].images):
+            self.pages.setCurrentIndex(0)
+            return
+        self.closeup.show_image(self.outcome.sides[side], side, index)
+        self.pages.setCurrentWidget(self.closeup)
+
+    def copy(self, side: int, index: int) -> None:
+        """Puts one image on the clipboard."""
+        if self.outcome is not None:
+            image: np.ndarray = self.outcome.sides[side].images[index]
+            QGuiApplication.clipboard().setImage(to_qimage(image))
+
+    def escape(self) -> bool:
+        """Leaves the large image; False if there was none."""
+        if self.pages.currentWidget() is not self.closeup:
+            return False
+        self.pages.setCurrentIndex(0)
+        return True

@@ -1,0 +1,334 @@
+"""The Guidance workspace: controls, picture, insight and history around one document and one engine thread."""
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from engines.guidance.outcome import Outcome, Side
+from engines.guidance.picture import caption, contact_sheet, read_png_request, save_png, save_side
+from engines.guidance.request import Draw, GuidanceRequest, opposite, unwrap, wrap
+from engines.job import EngineError
+from engines.weights import read_header
+from widgets import tokens
+from widgets.guidance import catalog
+from widgets.guidance.controls import Controls
+from widgets.guidance.history import THUMB_PX, History
+from widgets.guidance.insight import Insight
+from widgets.guidance.stage import Stage
+from widgets.image_view import to_qimage
+
+REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
+RESULTS = 48  # finished outcomes kept, so that going back costs nothing
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".bin")
+
+
+class GuidanceWorkspace(QWidget):
+    """Workspace protocol: noticed, worked, kept_changed; start, open_path, commands, escape, kept, set_kept, set_panel_visible."""
+
+    noticed = Signal(str, str, str)  # kind, text, remedy
+    worked = Signal(str)
+    kept_changed = Signal()
+
+    def __init__(self, document: Any, worker: Any, samples: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document, self._worker = document, worker
+        self._results: OrderedDict[tuple, Outcome] = OrderedDict()
+        self._sliding, self._smooth = False, False
+        self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
+        self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
+        self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._refine)
+        self._lay_out()
+        self._connect()
+        self.controls.show_request(document.request)
+        self.stage.show_request(document.request)
+
+    def _lay_out(self) -> None:
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.stage, 1)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
+        foot.addWidget(self.history)
+        column.addLayout(foot)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        for part, stretch in ((self.controls, 0), (_hairline(), 0), (middle, 1), (_hairline(), 0), (self.insight, 0)):
+            row.addWidget(part, stretch)
+
+    def _connect(self) -> None:
+        self._document.changed.connect(self._on_request)
+        self.controls.proposed.connect(self._propose)
+        self.controls.released.connect(self._released)
+        self.stage.asked.connect(lambda name: self.commands()[f"guidance.{name}"]())
+        self.stage.view_asked.connect(lambda view: self._document.replace(replace(self._document.request, view=view), "view"))
+        self.stage.exporter = self._export
+        self.history.chosen.connect(lambda request: self._document.replace(request, "earlier result"))
+        self.history.kept.connect(self.kept_changed)
+        self._worker.preview.connect(self._on_preview)
+        self._worker.done.connect(self._on_done)
+
+    # workspace protocol ----------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Draws the first request."""
+        self._refine()
+
+    def commands(self) -> dict[str, Callable[..., object]]:
+        return {"guidance.compare": self._compare, "guidance.flip": self._flip, "guidance.swap": self._swap,
+                "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
+                "guidance.new_seed": lambda: self.controls.seed.roll(),
+                "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
+                "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
+
+    def set_panel_visible(self, panel: str, shown: bool) -> None:
+        {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
+
+    def escape(self) -> bool:
+        return self.stage.escape()
+
+    def kept(self) -> dict[str, Any]:
+        starred = self.history.starred()
+        return {"starred": [wrap(request) for request in starred]} if starred else {}
+
+    def set_kept(self, values: dict[str, Any]) -> None:
+        """Starred results of a session; ones that this version cannot read are left out."""
+        found = []
+        for value in values.get("starred", []):
+            try:
+                found.append(unwrap(value))
+            except EngineError:
+                continue
+        self.history.set_starred(found)
+
+    def open_path(self, path: Path) -> bool:
+        """A picture that carries a request, a model, or a table. EngineError with the reason when it is one but will not do."""
+        suffix = path.suffix.lower()
+        if suffix == ".png":
+            request, about = read_png_request(path)
+            self._promised = (_key(request), about)
+            self._document.replace(request, f"open {path.name}")
+            return True
+        if suffix in WEIGHT_SUFFIXES:
+            self._open_weights(path)
+            return True
+        return False
+
+    # drawing ---------------------------------------------------------------------------------------------------------
+    def _propose(self, request: GuidanceRequest, text: str, gesture: str | None) -> None:
+        self._sliding = gesture is not None
+        self._document.replace(request, text, gesture)
+        self._sliding = False
+
+    def _on_request(self, request: GuidanceRequest) -> None:
+        self.controls.show_request(request, self._names())
+        self.stage.show_request(request)
+        self.history.show_current(request)
+        known = self._results.get(_key(request))
+        if known is not None:
+            self._rest.stop()
+            self._worker.cancel()
+            self._show_finished(known)
+        elif self._sliding:
+            self._worker.submit(Draw(request, draft=True))
+            self._rest.start()
+        else:
+            self._refine()
+
+    def _refine(self) -> None:
+        """The request in full. Called when a slider rests, and for everything that is chosen rather than slid."""
+        self._rest.stop()
+        self._document.end_gesture()
+        if _key(self._document.request) not in self._results:
+            self._worker.submit(Draw(self._document.request))
+
+    def _released(self) -> None:
+        if self._rest.isActive():
+            self._refine()
+
+    def _on_preview(self, outcome: Outcome) -> None:
+        self.stage.show_outcome(outcome, self._document.request)
+
+    def _on_done(self, outcome: Outcome) -> None:
+        if outcome.draft:
+            self.stage.show_outcome(outcome, self._document.request)
+            if outcome.sides[0].toy is not None:
+                self.insight.show_outcome(outcome)
+            return
+        self._results[_key(outcome.request)] = outcome
+        while len(self._results) > RESULTS:
+            self._results.popitem(last=False)
+        self.history.add(outcome.request, _thumbnail(outcome))
+        if _key(outcome.request) == _key(self._document.request):
+            self.history.show_current(self._document.request)
+            self._show_finished(outcome)
+            seconds = sum(side.seconds for side in outcome.sides)
+            count = sum(side.settings.count for side in outcome.sides)
+            self.worked.emit(f"{count:,} {'points' if outcome.sides[0].toy else 'images'} in {seconds:.2f} s, "
+                             f"{sum(side.nfe for side in outcome.sides)} network evaluations")
+            self._check_promise(outcome)
+
+    def _show_finished(self, outcome: Outcome) -> None:
+        self.stage.show_outcome(outcome, self._document.request)
+        self.insight.show_outcome(outcome)
+        notes = [note for side in outcome.sides for note in side.notes]
+        self.controls.show_interval(notes[0] if notes else "all steps are guided")
+        if catalog.class_names(outcome.sides[0].settings.model, Path()) == ():
+            self.controls.show_request(self._document.request, self._names())
+
+    def _names(self) -> tuple[str, ...]:
+        """Class names of the model in the picture, for models whose names only the engine knows."""
+        outcome = self.stage.outcome
+        same = outcome is not None and outcome.sides[0].settings.model == self._document.request.a.model
+        return outcome.sides[0].class_names if same else ()
+
+    def _check_promise(self, outcome: Outcome) -> None:
+        """Says so when a dropped picture was drawn with other weights than these."""
+        if self._promised is None or self._promised[0] != _key(outcome.request):
+            return
+        (_, about), self._promised = self._promised, None
+        side = outcome.sides[0]
+        for word, mine in (("model", side.model_hash), ("table", side.table_hash)):
+            theirs = about.get(f"{word}_hash", mine)
+            if theirs != mine:
+                self.noticed.emit("warn", f"The picture was drawn with another {word} ({str(theirs)[:8]}, here {mine[:8]}).",
+                                  "Its settings are restored; its pixels will differ.")
+
+    def _open_weights(self, path: Path) -> None:
+        meta = read_header(path)
+        request = self._document.request
+        if "vernier-table" in meta:
+            self._document.replace(replace(request, a=replace(request.a, table=str(path), mode="recfg")), f"table {path.name}")
+        elif "vernier" in meta:
+            changes = {"model": str(path), "table": "", "label": 0, "label_2": None, "blend": 0.0, "mode": "cfg"}
+            if catalog.is_toy(request.a):
+                changes |= {"count": 16, "steps": 20}
+            beside = path.with_suffix(".table.safetensors").exists()
+            self._document.replace(replace(request, a=replace(request.a, **changes | ({"mode": "recfg"} if beside else {})), b=None),
+                                   f"model {path.name}")
+        else:
+            raise EngineError(f"{path.name} is neither a Vernier model nor a ReCFG table.",
+                              remedy="Train one with vernier train guidance, or build a table with vernier table.")
+
+    # commands --------------------------------------------------------------------------------------------------------
+    def _compare(self) -> None:
+        request = self._document.request
+        self._document.replace(replace(request, b=None if request.b else opposite(request.a)), "compare")
+
+    def _flip(self) -> None:
+        request = self._document.request
+        if request.b is None:
+            self._compare()
+        elif request.view != "flip":
+            self._document.replace(replace(request, view="flip"), "flip")
+        else:
+            self.stage.flip(request)
+
+    def _swap(self) -> None:
+        request = self._document.request
+        if request.b is not None:
+            self._document.replace(replace(request, a=request.b, b=request.a), "swap")
+
+    def _star(self) -> None:
+        if not self.history.star(self._document.request):
+            self.noticed.emit("info", "There is nothing to star yet.", "A result can be kept once it has been drawn.")
+
+    def _set_smooth(self, smooth: bool) -> None:
+        self._smooth = smooth
+        self.stage.set_smooth(smooth)
+
+    def _copy(self) -> None:
+        chosen = self.stage.chosen()
+        if chosen is None:
+            self.noticed.emit("info", "There is no image to copy.", "Toys are points: save them with Save all images.")
+        else:
+            self.stage.copy(*chosen)
+            self.worked.emit(f"Copied image {chosen[1] + 1}")
+
+    def _save(self) -> None:
+        chosen = self.stage.chosen()
+        if chosen is None:
+            return self._save_all()
+        side = self.stage.outcome.sides[chosen[0]]
+        dialog = QFileDialog(self, "Save image", f"{Path(side.settings.model).stem}-{chosen[1]:04d}.png", "PNG (*.png)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("png")
+        dialog.fileSelected.connect(lambda name: self.save_to(Path(name), side, chosen[1]))
+        dialog.open()
+
+    def save_to(self, path: Path, side: Side, index: int) -> None:
+        """One image as PNG with its request."""
+        try:
+            save_png(path, side.images[index], caption(side) | {"image": index})
+            self.worked.emit(f"Saved {path.name}")
+        except EngineError as error:
+            self.noticed.emit("bad", str(error), error.remedy)
+
+    def _save_all(self) -> None:
+        if self.stage.outcome is None:
+            return
+        dialog = QFileDialog(self, "Save all images into a folder")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda name: self.save_all_to(Path(name)))
+        dialog.open()
+
+    def save_all_to(self, folder: Path) -> None:
+        """Every image of both sides, and one sheet per side; a toy's points as NPZ."""
+        try:
+            sides = self.stage.outcome.sides
+            names = []
+            for letter, side in zip("AB", sides, strict=False):
+                place = folder / letter if len(sides) > 1 else folder
+                names += save_side(side, place)
+                if side.images is not None:
+                    save_png(place / "sheet.png", contact_sheet(side.images), caption(side))
+            self.worked.emit(f"Saved {len(names)} files in {folder.name}")
+        except (EngineError, OSError) as error:
+            self.noticed.emit("bad", str(error), getattr(error, "remedy", "Choose another folder."))
+
+    def _export(self, side: Side, index: int) -> Path | None:
+        """The file that a drag out of the window hands over."""
+        path = Path(self._dragged.name) / f"{Path(side.settings.model).stem}-{side.settings.seed}-{index:04d}.png"
+        try:
+            save_png(path, side.images[index], caption(side) | {"image": index})
+        except EngineError as error:
+            self.noticed.emit("bad", str(error), error.remedy)
+            return None
+        return path
+
+
+def _key(request: GuidanceRequest) -> tuple:
+    """What decides the pixels: the view does not."""
+    return request.a, request.b
+
+
+def _thumbnail(outcome: Outcome) -> QImage:
+    """Up to four images in a square; a toy's sampled density."""
+    side = outcome.sides[0]
+    if side.images is not None:
+        return to_qimage(contact_sheet(side.images[:4], 1 if len(side.images) == 1 else 2)).scaled(2 * THUMB_PX, 2 * THUMB_PX)
+    density = side.toy.sampled_density
+    if density.ndim == 1:
+        rows = np.arange(len(density))[::-1, None] / len(density)
+        density = (rows < density[None] / max(density.max(), 1e-9)).astype(float)
+    return to_qimage((255 * density / max(density.max(), 1e-9)).astype(np.uint8)[..., None])
+
+
+def _hairline() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.VLine)
+    line.setFixedWidth(1)
+    return line
