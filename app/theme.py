@@ -81,17 +81,17 @@ QPushButton#primary {{ background: {theme.accent}; color: {theme.window}; border
 QPushButton#quiet {{ background: transparent; border-color: transparent; color: {theme.muted}; }}
 QPushButton#quiet:hover {{ color: {theme.text}; }}
 QPushButton#quiet:focus {{ border-color: {theme.accent}; }}
-QPushButton[chip="true"] {{ padding: 0 6px; min-height: 0; }}
-QPushButton[chip="true"]:checked {{ background: {theme.accent}; color: {theme.window}; border-color: {theme.accent}; font-weight: 600; }}
+QPushButton[chip="true"] {{ padding: 0 2px; min-height: 0; }}
+QPushButton[chip="true"]:checked {{ background: {theme.accent}; color: {theme.window}; border-color: {theme.accent}; }}
 QPushButton[chip="true"][side="b"]:checked {{ background: {theme.second}; border-color: {theme.second}; }}
 QPushButton#tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; border-radius: 0; padding: 6px 12px; color: {theme.muted}; }}
-QPushButton#tab:checked {{ color: {theme.text}; border-bottom-color: {theme.accent}; font-weight: 600; }}
+QPushButton#tab:checked {{ color: {theme.text}; border-bottom-color: {theme.accent}; }}
 QPushButton#tab:focus {{ color: {theme.accent}; }}
 QPushButton#search {{ color: {theme.muted}; text-align: left; }}
-QLineEdit, QSpinBox, QComboBox, QPlainTextEdit {{ background: {theme.control}; border: 1px solid {theme.control}; border-radius: {tokens.RADIUS_PX}px;
+QLineEdit, QComboBox, QPlainTextEdit {{ background: {theme.control}; border: 1px solid {theme.control}; border-radius: {tokens.RADIUS_PX}px;
     padding: 2px 6px; selection-background-color: {theme.accent}; selection-color: {theme.window}; }}
-QLineEdit:hover, QSpinBox:hover, QComboBox:hover {{ border-color: {theme.border}; }}
-QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border: 2px solid {theme.accent}; padding: 1px 5px; }}
+QLineEdit:hover, QComboBox:hover {{ border-color: {theme.border}; }}
+QLineEdit:focus, QComboBox:focus {{ border: 2px solid {theme.accent}; padding: 1px 5px; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
 QComboBox QAbstractItemView {{ background: {theme.panel}; border: 1px solid {theme.border}; selection-background-color: {theme.accent};
     selection-color: {theme.window}; outline: none; }}
@@ -99,6 +99,8 @@ QToolButton {{ background: transparent; border: none; border-radius: {tokens.RAD
 QToolButton:hover {{ background: {theme.control}; }}
 QToolButton:checked {{ background: {theme.control}; }}
 QToolButton:focus {{ border: 2px solid {theme.accent}; }}
+QToolButton#fold, QToolButton#fold:checked {{ background: transparent; }}
+QFrame#hairline {{ background: {theme.border}; border: none; }}
 QMenuBar {{ background: {theme.panel}; color: {theme.text}; }}
 QMenuBar::item {{ padding: 4px 10px; background: transparent; }}
 QMenuBar::item:selected {{ background: {theme.control}; }}

@@ -149,7 +149,7 @@ class Window(QMainWindow):
         self.keeper.named.connect(self._renamed)
         self.job_row.cancelled.connect(self._cancel)
         for document in self.documents.values():
-            document.undo_stack.indexChanged.connect(lambda _: self._show_undo())
+            document.undo_stack.indexChanged.connect(self._show_undo)  # a lambda would outlive the window
         self._show_undo()
 
     # workspaces ------------------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ class Window(QMainWindow):
         name = self.keeper.path.name if self.keeper.path else "Vernier"
         self.setWindowTitle(f"{name}{' *' if self.keeper.dirty else ''}{' - Vernier' if self.keeper.path else ''}")
 
-    def _show_undo(self) -> None:
+    def _show_undo(self, index: int = 0) -> None:
         stack = self._document().undo_stack
         for name, word, can, text in (("edit.undo", "Undo", stack.canUndo(), stack.undoText()),
                                       ("edit.redo", "Redo", stack.canRedo(), stack.redoText())):

@@ -4,14 +4,14 @@ import secrets
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import (QButtonGroup, QComboBox, QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QToolButton,
+from PySide6.QtGui import QIcon, QIntValidator
+from PySide6.QtWidgets import (QButtonGroup, QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QToolButton,
                                QVBoxLayout, QWidget)
 
 from widgets import glyphs, tokens
 from widgets.paint import Caption, GlyphButton, font
 
-SEED_HIGH = 2**31 - 1  # what a QSpinBox holds
+SEED_HIGH = 2**31 - 1  # what a QIntValidator holds
 
 
 class Section(QWidget):
@@ -22,6 +22,7 @@ class Section(QWidget):
         self.head = QToolButton(self)
         self.head.setText(title)
         self.head.setFont(font(tokens.BODY_PX, semibold=True))
+        self.head.setObjectName("fold")
         self.head.setCheckable(True)
         self.head.setAutoRaise(True)
         self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -158,10 +159,8 @@ class SeedField(QWidget):
 
     def __init__(self, name: str = "Seed", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.box = QSpinBox(self)
-        self.box.setRange(0, SEED_HIGH)
-        self.box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.box.setKeyboardTracking(False)
+        self.box = QLineEdit(self)
+        self.box.setValidator(QIntValidator(0, SEED_HIGH, self))
         self.box.setAccessibleName(name)
         self.box.setFont(font())
         self.box.setMinimumHeight(tokens.CONTROL_PX)
@@ -175,19 +174,28 @@ class SeedField(QWidget):
         row.addWidget(self.lock)
         row.addWidget(self.dice)
         self.setFocusProxy(self.box)
-        self.box.valueChanged.connect(self.changed)
+        self.box.editingFinished.connect(self._on_typed)
+        self._value = 0
         self.lock.toggled.connect(self._on_lock)
         self.dice.clicked.connect(self.roll)
 
     def set_value(self, value: int) -> None:
-        self.box.blockSignals(True)
-        self.box.setValue(min(value, SEED_HIGH))
-        self.box.blockSignals(False)
+        """Shows `value` without announcing it."""
+        self._value = value
+        self.box.setText(str(value))
 
     def roll(self) -> None:
         """A new seed, unless the lock is closed."""
         if not self.lock.isChecked():
-            self.box.setValue(secrets.randbelow(100_000))
+            self._propose(secrets.randbelow(100_000))
+
+    def _on_typed(self) -> None:
+        self._propose(int(self.box.text()))
+
+    def _propose(self, value: int) -> None:
+        if value != self._value:
+            self.set_value(value)
+            self.changed.emit(value)
 
     def _on_lock(self, locked: bool) -> None:
         self.lock.set_glyph("lock" if locked else "unlock")

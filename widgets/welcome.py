@@ -69,7 +69,7 @@ class Welcome(QFrame):
         room = self.parentWidget().rect()
         width = min(WIDTH_PX, room.width() - 2 * tokens.SPACE_L)
         height = self.layout().heightForWidth(width)
-        self.setGeometry(room.center().x() - width // 2, room.bottom() - FOOT_PX - height, width, height)
+        self.setGeometry(room.right() - width - tokens.SPACE_L, room.bottom() - FOOT_PX - height, width, height)
         self.raise_()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802

@@ -44,7 +44,7 @@ class Side:
     nfe: int = 0
     model_hash: str = ""
     table_hash: str = ""
-    clipped: float = 0.0  # share of values outside [-1, 1] before they were clipped
+    clipped: float = 0.0  # share of values outside [-1.05, 1.05] before they were clipped
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     per_step: dict[str, np.ndarray] = field(default_factory=dict)

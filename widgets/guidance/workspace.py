@@ -329,6 +329,6 @@ def _thumbnail(outcome: Outcome) -> QImage:
 
 def _hairline() -> QFrame:
     line = QFrame()
-    line.setFrameShape(QFrame.Shape.VLine)
+    line.setObjectName("hairline")
     line.setFixedWidth(1)
     return line
