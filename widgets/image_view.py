@@ -39,12 +39,16 @@ def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.rint(ground + strength * (target - ground)).astype(np.uint8)
 
 
-def columns_for(count: int, width: float, height: float) -> int:
-    """The number of columns that makes `count` squares largest inside width x height."""
+def columns_for(count: int, width: float, height: float, whole: int = 0) -> int:
+    """The number of columns that makes `count` squares largest inside width x height, with the fewest empty places.
+
+    `whole` > 0: squares grow in whole multiples of so many pixels.
+    """
     def side(columns: int) -> float:
         rows = -(-count // columns)
-        return min((width - _GAP * (columns - 1)) / columns, (height - _GAP * (rows - 1)) / rows)
-    return max(range(1, count + 1), key=lambda columns: (side(columns), -columns))
+        free = min((width - _GAP * (columns - 1)) / columns, (height - _GAP * (rows - 1)) / rows)
+        return free // whole * whole if whole and free >= 2 * whole else free
+    return max(range(1, count + 1), key=lambda columns: (side(columns), -(-count % columns), -columns))
 
 
 class ImageGrid(QWidget):
@@ -106,9 +110,12 @@ class ImageGrid(QWidget):
         return self._sheets.get(self.mix) or self._sheets.get("a", [])
 
     # geometry --------------------------------------------------------------------------------------------------------
+    def _columns(self) -> int:
+        return columns_for(self.count(), self.width(), self.height(), 0 if self.smooth else self._shown()[0].width())
+
     def cell(self, index: int) -> QRectF:
         """Where image `index` lies, in widget pixels; the grid is centred."""
-        columns = columns_for(self.count(), self.width(), self.height())
+        columns = self._columns()
         rows = -(-self.count() // columns)
         side = min((self.width() - _GAP * (columns - 1)) / columns, (self.height() - _GAP * (rows - 1)) / rows)
         pixels = self._shown()[0].width()
@@ -124,8 +131,8 @@ class ImageGrid(QWidget):
 
     def area(self) -> QRectF:
         """The rectangle of all images."""
-        return self.cell(0).united(self.cell(self.count() - 1)).united(self.cell(min(self.count(), columns_for(
-            self.count(), self.width(), self.height())) - 1)) if self.count() else QRectF()
+        last = self.count() - 1
+        return self.cell(0).united(self.cell(last)).united(self.cell(min(last, self._columns() - 1))) if last >= 0 else QRectF()
 
     # painting --------------------------------------------------------------------------------------------------------
     def paintEvent(self, event) -> None:  # noqa: N802
@@ -133,7 +140,7 @@ class ImageGrid(QWidget):
         if not self.count():
             painter.setPen(color("muted"))
             painter.setFont(font())
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.empty_text)
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
             painter.end()
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.smooth)
@@ -243,7 +250,7 @@ class ImageGrid(QWidget):
     def keyPressEvent(self, event) -> None:  # noqa: N802
         if not self.count():
             return super().keyPressEvent(event)
-        columns = columns_for(self.count(), self.width(), self.height())
+        columns = self._columns()
         steps = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: columns, Qt.Key.Key_Up: -columns}
         if event.key() in steps:
             self._current = min(max(max(self._current, 0) + steps[event.key()], 0), self.count() - 1)

@@ -70,6 +70,8 @@ class Scale:
         for end, word in zip((self.low, self.high), self.ends, strict=True):
             if word and value == end:
                 return word
+        if self.log and value >= 1000:
+            return f"{value:,.0f}"
         return f"{value:.{self.decimals + 1}g}" if self.log else f"{value:.{self.decimals}f}"
 
     def parsed(self, text: str) -> float:
@@ -78,6 +80,7 @@ class Scale:
         for end, name in zip((self.low, self.high), self.ends, strict=True):
             if name and word == name.lower():
                 return end
+        word = word.replace(",", "") if self.log and self.high >= 1000 else word  # 5,000 is five thousand there
         number = float(word.replace(",", ".").replace("\N{MINUS SIGN}", "-"))
         if not math.isfinite(number):
             raise ValueError("not a finite number")

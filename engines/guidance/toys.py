@@ -1,5 +1,6 @@
 """The exact toys under guidance: points, trajectories and the numbers beside the closed forms."""
 
+import math
 import time
 
 import numpy as np
@@ -57,6 +58,14 @@ def ratio(model: Toy, mode: str, c: float, t: float) -> torch.Tensor | float:
     return least_squares_ratio((eps_c * eps_u).sum(0), eps_u.square().sum(0))[None]
 
 
+def _smoothed(density: np.ndarray, width: float, deviation: float, count: int) -> np.ndarray:
+    """A histogram's kernel density estimate: Gaussian kernel, Silverman's bandwidth."""
+    bandwidth = 1.06 * deviation * count**-0.2
+    reach = int(4 * bandwidth / width)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * width / max(bandwidth, 1e-9)) ** 2)
+    return np.convolve(density, kernel / kernel.sum(), mode="same")
+
+
 def numbers(model: Toy, settings: Sampling, c: float, points: np.ndarray) -> ToyNumbers:
     """Moments and densities of the points beside the truth."""
     true_mean, true_variance = model.mean(c).numpy(), float(model.variance(c).mean())
@@ -67,6 +76,8 @@ def numbers(model: Toy, settings: Sampling, c: float, points: np.ndarray) -> Toy
     grid = torch.from_numpy(np.stack(np.meshgrid(*[axis] * model.dim, indexing="xy"), -1).reshape(-1, model.dim))
     true_density = model.density(grid, c).numpy().reshape([bins] * model.dim)
     sampled = np.histogramdd(points[:, ::-1], bins=[edges] * model.dim, density=True)[0] if len(points) > 1 else np.zeros([bins] * model.dim)
+    if model.dim == 1:
+        sampled = _smoothed(sampled, edges[1] - edges[0], math.sqrt(variance), len(points))
     forms = {}
     if model.dim == 1 and settings.mode in ("cfg", "free"):
         gamma_0 = 1 - settings.gamma_1 if settings.mode == "cfg" or settings.gamma_0 is None else settings.gamma_0

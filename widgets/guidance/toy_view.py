@@ -5,9 +5,8 @@ from PySide6.QtCore import QRectF
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engines.guidance.outcome import Outcome, Side
-from widgets import tokens
 from widgets.guidance import catalog
-from widgets.paint import Caption, color
+from widgets.paint import color
 from widgets.plots import Curve, Plot
 
 DOTS = 2500  # points drawn per side; the numbers use all of them
@@ -74,10 +73,8 @@ class Plane(QWidget):
     def __init__(self, ink: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._ink, self._view, self._side = ink, None, None
-        self._title = Caption("", tokens.BODY_PX, ink, semibold=True)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.addWidget(self._title)
 
     def _build(self) -> None:
         import pyqtgraph as pg
@@ -99,7 +96,6 @@ class Plane(QWidget):
         if self._view is None:
             self._build()
         self._side = side
-        self._title.setText(catalog.guidance_word(side.settings))
         axis = side.toy.axes[0]
         half = (axis[1] - axis[0]) / 2
         span = axis[-1] - axis[0] + 2 * half
