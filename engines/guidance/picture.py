@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,5 +86,6 @@ def _write(path: Path, save) -> None:
             save(file)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise EngineError(f"{Path(path).name} could not be written: {error.strerror}.", remedy="Choose a folder with room that you may write to.") from error
