@@ -1,0 +1,16 @@
+"""The headless commands, one module a topic; each offers `add_parsers(subparsers)` and imports its engine when it runs."""
+
+from typing import Any
+
+COMMANDS = ("app.commands.guidance", "app.commands.bench_guidance", "app.commands.bench_gui", "app.commands.check")
+_HELP = {"train": "train a model", "evaluate": "measure a model", "bench": "measure speed"}
+
+
+def verbs(subparsers: Any, word: str) -> Any:
+    """The sub-subparsers of "train", "evaluate" or "bench", shared by the modules that add to them."""
+    made = subparsers.choices.get(word)
+    if made is None:
+        parser = subparsers.add_parser(word, help=_HELP[word])
+        parser.set_defaults(verbs=parser.add_subparsers(metavar="WORKSPACE", required=True))
+        made = parser
+    return made.get_default("verbs")

@@ -1,0 +1,195 @@
+"""vernier sample, run, table, train guidance, evaluate guidance."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import resources
+from engines.guidance.request import MODES, SAMPLERS, GuidanceRequest, Sampling, unwrap
+from engines.job import EngineError, Job
+
+if TYPE_CHECKING:
+    from engines.guidance.engine import GuidanceEngine
+
+DATASETS = {"emoji3d": "emoji", "fashion-mnist": "fashion-mnist"}
+MODEL_HELP = "emoji3d, fashion-mnist, toy-1d, toy-gauss, toy-bimodal, or a .safetensors file"
+
+
+def add_parsers(subparsers: Any) -> None:
+    from app.commands import verbs
+
+    _add_sample(subparsers)
+    run = subparsers.add_parser("run", help="run a saved request")
+    run.add_argument("request", type=Path, help="a JSON file, or a PNG that carries its request")
+    run.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    run.add_argument("--format", choices=("png", "npz"), default="png")
+    run.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    run.set_defaults(run=run_request)
+
+    table = subparsers.add_parser("table", help="build a ReCFG table; scales out with torchrun")
+    table.add_argument("--model", required=True, help=MODEL_HELP)
+    _add_data(table)
+    table.add_argument("--samples", type=int, default=500, help="draws a class (default 500)")
+    table.add_argument("--out", type=Path, required=True)
+    table.add_argument("--batch", type=int, default=64)
+    table.add_argument("--seed", type=int, default=0)
+    table.add_argument("--threads", type=int, default=0, help="0 = as many as there are cores")
+    table.set_defaults(run=build_table)
+
+    train = verbs(subparsers, "train").add_parser("guidance", help="train a class-conditional diffusion model; resumes, scales out with torchrun")
+    train.add_argument("--dataset", required=True, choices=sorted(set(DATASETS.values())))
+    train.add_argument("--data", required=True, help="folder of the data set")
+    train.add_argument("--out", required=True, help="the .safetensors file to write")
+    train.add_argument("--widths", type=_numbers, default=(64, 128), metavar="W,W,...", help="channels per level (default 64,128)")
+    for name, kind, default in (("blocks", int, 2), ("embedding", int, 192), ("steps", int, 20_000), ("hours", float, 24.0), ("batch", int, 64),
+                                ("rate", float, 6e-4), ("seed", int, 0), ("threads", int, 0)):
+        train.add_argument(f"--{name}", type=kind, default=default, help=f"default {default}")
+    train.set_defaults(run=train_model)
+
+    evaluate = verbs(subparsers, "evaluate").add_parser("guidance", help="the numbers of a model card")
+    evaluate.add_argument("--model", required=True, help=MODEL_HELP)
+    _add_data(evaluate)
+    evaluate.add_argument("--samples", type=int, default=64, help="samples a class and setting (default 64)")
+    evaluate.add_argument("--steps", type=int, default=20)
+    evaluate.add_argument("--strengths", type=lambda text: tuple(float(part) for part in text.split(",")), default=(1.0, 2.0, 4.0), metavar="G,G,...")
+    evaluate.add_argument("--modes", type=lambda text: tuple(text.split(",")), default=("cfg", "recfg"), metavar="M,M,...")
+    evaluate.set_defaults(run=evaluate_model)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", choices=sorted(set(DATASETS.values())), help="default: the shipped model's own")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data set the model was trained on")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _add_sample(subparsers: Any) -> None:
+    parser = subparsers.add_parser("sample", help="draw images, or a toy's points")
+    parser.add_argument("--model", default="emoji3d", help=MODEL_HELP)
+    parser.add_argument("--table", default="", help="a ReCFG table other than the one beside the model")
+    parser.add_argument("--class", dest="label", default="0", metavar="CLASS", help="number or name")
+    parser.add_argument("--c", type=float, default=1.5, help="the class of toy-1d, a number")
+    parser.add_argument("--blend-with", metavar="CLASS", help="a second class")
+    parser.add_argument("--blend", type=float, default=0.5, help="share of the second class (default 0.5)")
+    parser.add_argument("--mode", choices=MODES, default="recfg")
+    parser.add_argument("--gamma1", type=float, default=3.0)
+    parser.add_argument("--gamma0", type=float, help="only in mode free; default 1 - gamma1")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--sampler", choices=SAMPLERS, default="dpmpp-2m")
+    parser.add_argument("--guide-below", type=float, default=math.inf, metavar="RHO", help="guide at noise levels sigma/alpha up to this")
+    parser.add_argument("--guide-above", type=float, default=0.0, metavar="RHO", help="and above this")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed-2", type=int, help="another seed to mix with")
+    parser.add_argument("--seed-mix", type=float, default=0.5, help="how far to go towards it (default 0.5)")
+    parser.add_argument("--count", type=int, default=16)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--format", choices=("png", "npz"), default="png")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.set_defaults(run=sample)
+
+
+def sample(args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    engine = _engine(args.device)
+    blended, mixed = args.blend_with is not None, args.seed_2 is not None
+    settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
+                        label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
+                        c=args.c, mode=args.mode, gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps, sampler=args.sampler,
+                        seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=args.count,
+                        guide_above=args.guide_above, guide_below=args.guide_below)
+    return _drawn(engine, GuidanceRequest(settings), args, job)
+
+
+def run_request(args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    from engines.guidance.picture import read_png_request
+
+    path: Path = args.request
+    if path.suffix.lower() == ".png":
+        request, _ = read_png_request(path)
+    else:
+        try:
+            values = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise EngineError(f"{path.name} could not be read as a request ({error}).", remedy="Give a JSON request or a PNG that Vernier saved.") from error
+        request = unwrap(values)
+    return _drawn(_engine(args.device), request, args, job)
+
+
+def _engine(device: str) -> "GuidanceEngine":
+    from engines.device import pick
+    from engines.guidance.engine import GuidanceEngine
+
+    return GuidanceEngine(resources.path("weights"), pick(device))
+
+
+def _label(engine: "GuidanceEngine", model: str, word: str) -> int:
+    """A class by number or name. EngineError when the model has none of that name."""
+    if word.isdigit():
+        return int(word)
+    names = [] if model.startswith("toy-") else list(engine.model(model).classes)
+    if word not in names:
+        raise EngineError(f"{model} has no class {word!r}.", remedy=f"Its classes are {', '.join(names) or 'numbers'}.")
+    return names.index(word)
+
+
+def _drawn(engine: "GuidanceEngine", request: GuidanceRequest, args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    from engines.guidance.picture import save_side
+    from engines.guidance.request import wrap
+
+    outcome = engine.run(request, job)
+    files: list[str] = []
+    for letter, side in zip("AB", outcome.sides, strict=False):
+        files += save_side(side, args.out / letter if len(outcome.sides) > 1 else args.out, args.format)
+    toys = [_toy_numbers(side) for side in outcome.sides if side.toy]
+    return {"request": wrap(request), "seconds": round(sum(side.seconds for side in outcome.sides), 4),
+            "nfe": sum(side.nfe for side in outcome.sides), "files": files} | ({"toy": toys} if toys else {})
+
+
+def _toy_numbers(side: Any) -> dict[str, Any]:
+    toy = side.toy
+    return {"mean": toy.mean.tolist(), "true_mean": toy.true_mean.tolist(), "shift": toy.shift, "variance": toy.variance,
+            "variance_ratio": toy.variance_ratio, "finite_t": toy.finite_t, "limit": toy.limit}
+
+
+def _dataset(args: argparse.Namespace) -> str:
+    name = args.dataset or DATASETS.get(args.model)
+    if name is None:
+        raise EngineError(f"It is not known which data {args.model} was trained on.", remedy="Say so with --dataset emoji or fashion-mnist.")
+    return name
+
+
+def build_table(args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    import torch
+
+    from engines.guidance import datasets, sources, tables
+    from engines.parallel import Group
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.samples < 1 or args.batch < 1:
+        raise EngineError("--samples and --batch must be at least 1.", remedy="Use 500 and 64.")
+    with Group() as group:
+        model = sources.open_model(args.model, resources.path("weights"), group.device)
+        data = datasets.load(_dataset(args), args.data, renderings=1)
+        return tables.build(model, data, args.samples, args.out, job, group, args.batch, args.seed)
+
+
+def train_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    from engines.guidance.train import TrainRequest, train
+
+    names = ("dataset", "data", "out", "widths", "blocks", "embedding", "steps", "hours", "batch", "rate", "seed", "threads")
+    return train(TrainRequest(**{name: getattr(args, name) for name in names}), job)
+
+
+def evaluate_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    from engines.guidance import datasets
+    from engines.guidance.evaluate import evaluate
+
+    name = _dataset(args)
+    data = datasets.load(name, args.data, renderings=1)
+    held_out = datasets.load_fashion(args.data, "t10k") if name == "fashion-mnist" else None
+    base = Sampling(model=args.model, steps=args.steps, count=args.samples)
+    return {"model": args.model} | evaluate(_engine("auto"), base, data, held_out, args.modes, args.strengths, job)
