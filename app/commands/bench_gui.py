@@ -30,11 +30,10 @@ def bench(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     os.environ["VERNIER_HOME"] = tempfile.mkdtemp(prefix="vernier-bench-")
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")) and os.name == "posix":
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    import psutil
     from PySide6.QtCore import QEvent, QObject, Qt, QTimer
     from PySide6.QtGui import QGuiApplication
     from PySide6.QtWidgets import QApplication
-
-    import psutil
 
     from app.main import Application
 

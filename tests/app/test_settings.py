@@ -17,7 +17,8 @@ def test_a_first_start_uses_the_defaults_without_a_word(tmp_path):
     assert SettingsFile(tmp_path).load() == (Settings(), "")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"vernier_settings": 1, "welcomed": "yes"}', '{"vernier_settings": 1, "recent": [3]}', '{"vernier_settings": 99}'])
+@pytest.mark.parametrize("text", [
+    "", "[]", "{", '{"vernier_settings": 1, "welcomed": "yes"}', '{"vernier_settings": 1, "recent": [3]}', '{"vernier_settings": 99}'])
 def test_an_unreadable_file_is_kept_aside_and_told(tmp_path, text):
     file = SettingsFile(tmp_path)
     file.path.write_text(text)

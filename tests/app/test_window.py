@@ -77,13 +77,16 @@ def row(name="count"):
     return Row(name, name.title(), "guidance", Ask, lambda ask: {"vernier": 1, "n": ask.number}, lambda values: Ask(values["n"]), Panel, lambda device: Slow())
 
 
+WELCOMED = Settings(welcomed=True)
+
+
 @pytest.fixture
 def opened(qtbot, qapp, tmp_path):
     made = []
 
-    def open_(rows=(row(),), settings=Settings(welcomed=True)):
+    def open_(rows=None, settings=WELCOMED):
         log, notices = Log(tmp_path / "logs"), Notices()
-        window = Window(tmp_path, SettingsFile(tmp_path), settings, Theme(qapp, settings.theme), log, notices, rows)
+        window = Window(tmp_path, SettingsFile(tmp_path), settings, Theme(qapp, settings.theme), log, notices, rows or (row(),))
         made.append((window, log))
         window.show()
         window.start()

@@ -135,7 +135,8 @@ def test_a_picture_drawn_with_other_weights_is_told(bench, tmp_path):
     assert [kind for kind, *_ in bench.said] == ["warn"] and "another model" in bench.said[0][1]
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.png", b"\x89PNG\r\n\x1a\nbroken"), ("m.safetensors", b"1234"), ("m.pt", b"PK\x03\x04"), ("m.ckpt", b"\x80\x02x")])
+@pytest.mark.parametrize(("name", "content"), [
+    ("a.png", b"\x89PNG\r\n\x1a\nbroken"), ("m.safetensors", b"1234"), ("m.pt", b"PK\x03\x04"), ("m.ckpt", b"\x80\x02x")])
 def test_a_bad_file_is_refused_and_the_request_stays(bench, tmp_path, name, content):
     before = bench.document.request
     (tmp_path / name).write_bytes(content)
