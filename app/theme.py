@@ -81,7 +81,7 @@ QPushButton#primary {{ background: {theme.accent}; color: {theme.window}; border
 QPushButton#quiet {{ background: transparent; border-color: transparent; color: {theme.muted}; }}
 QPushButton#quiet:hover {{ color: {theme.text}; }}
 QPushButton#quiet:focus {{ border-color: {theme.accent}; }}
-QPushButton[chip="true"] {{ padding: 0 2px; min-height: 0; }}
+QPushButton[chip="true"] {{ padding: 0 2px; min-height: {tokens.CONTROL_PX - 2}px; }}
 QPushButton[chip="true"]:checked {{ background: {theme.accent}; color: {theme.window}; border-color: {theme.accent}; }}
 QPushButton[chip="true"][side="b"]:checked {{ background: {theme.second}; border-color: {theme.second}; }}
 QPushButton#tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; border-radius: 0; padding: 6px 12px; color: {theme.muted}; }}

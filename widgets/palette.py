@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence, QPainter
+from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from widgets import tokens
 from widgets.overlay import Overlay
+from widgets.paint import color
 
 WIDTH_PX, HEIGHT_PX = 520, 420
+KEYS = Qt.ItemDataRole.UserRole + 1
 
 
 def score(words: str, query: str) -> int | None:
@@ -26,6 +28,17 @@ def score(words: str, query: str) -> int | None:
     return len(words) + at
 
 
+class _Row(QStyledItemDelegate):
+    """An entry with its keys at the right edge."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        super().paint(painter, option, index)
+        painter.save()
+        painter.setPen(color("muted"))
+        painter.drawText(option.rect.adjusted(0, 0, -tokens.SPACE_M, 0), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, index.data(KEYS))
+        painter.restore()
+
+
 class Palette(Overlay):
     """Offers the enabled ones of `actions` when presented."""
 
@@ -38,6 +51,7 @@ class Palette(Overlay):
         self.field.setAccessibleName("Command")
         self.list.setAccessibleName("Commands")
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setItemDelegate(_Row(self.list))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         column = QVBoxLayout(self)
         column.setContentsMargins(tokens.SPACE_S, tokens.SPACE_S, tokens.SPACE_S, tokens.SPACE_S)
@@ -59,7 +73,8 @@ class Palette(Overlay):
         found = [(score(text_of(action), query), text_of(action), action) for action in self._actions if action.isEnabled()]
         for _, text, action in sorted((entry for entry in found if entry[0] is not None), key=lambda entry: entry[0]):
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            item = QListWidgetItem(f"{text}\t{keys}" if keys else text)
+            item = QListWidgetItem(text)
+            item.setData(KEYS, keys)
             item.setData(Qt.ItemDataRole.UserRole, action)
             item.setToolTip(action.toolTip())
             self.list.addItem(item)

@@ -42,6 +42,7 @@ class ShortcutSheet(Overlay):
             columns.addLayout(_column(half), 1)
         area = QScrollArea()
         area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(page)
         self._area = area
         column = QVBoxLayout(self)

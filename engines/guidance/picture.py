@@ -68,6 +68,8 @@ def read_png_request(path: Path) -> tuple[GuidanceRequest, dict[str, Any]]:
         with Image.open(path) as image:
             image.load()
             text = getattr(image, "text", {}).get(KEY)
+    except FileNotFoundError as error:
+        raise EngineError(f"There is no file {Path(path).name}.", remedy="Choose a PNG that Vernier saved.") from error
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise EngineError(f"{Path(path).name} is not a readable picture.", remedy="Drop a PNG that Vernier saved.") from error
     if text is None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.guidance.outcome import Side
@@ -11,6 +11,8 @@ from engines.job import EngineError
 from widgets import tokens
 from widgets.image_view import ImageGrid
 from widgets.paint import Caption
+
+CAPTION_PX = 4 * tokens.SPACE_L
 
 
 class Closeup(QWidget):
@@ -32,6 +34,8 @@ class Closeup(QWidget):
         row.setSpacing(tokens.SPACE_XL)
         for grid, caption in zip(self.grids, self._captions, strict=True):
             caption.setWordWrap(True)
+            caption.setAlignment(Qt.AlignmentFlag.AlignTop)
+            caption.setFixedHeight(CAPTION_PX)  # the same below both, so that the images stand level
             column = QVBoxLayout()
             column.addWidget(grid, 1)
             column.addWidget(caption)

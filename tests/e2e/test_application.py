@@ -1,0 +1,110 @@
+"""The real application in a process of its own: opened, used, killed and opened again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from PySide6.QtCore import QTimer
+import app.main as application
+built = application.Application
+def use(window):
+    {use}
+class Used(built):
+    def __init__(self, files=()):
+        super().__init__(files)
+        QTimer.singleShot(0, self.window, lambda: use(self.window))
+application.Application = Used
+sys.exit(application.main())
+"""
+
+
+def start(home, use):
+    environment = os.environ | {"VERNIER_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    return subprocess.Popen([sys.executable, "-c", SCRIPT.format(use=use)], cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def finished(process, seconds=90):
+    out, error = process.communicate(timeout=seconds)
+    assert process.returncode == 0, error
+    return out
+
+
+def test_the_first_screen_draws_real_samples_and_a_picture_brings_them_back(tmp_path):
+    use = f"""
+    workspace, state = window.workspaces["guidance"], {{}}
+    workspace.worker = window.workers["guidance"]
+    folder = Path({str(tmp_path)!r})
+    def drawn(outcome):
+        if outcome.draft or outcome.unfinished:
+            return
+        images = outcome.sides[0].images
+        if "first" not in state:
+            state["first"] = images
+            workspace.save_to(folder / "mine.png", outcome.sides[0], 3)
+            request = window.documents["guidance"].request
+            QTimer.singleShot(0, window, lambda: window.documents["guidance"].replace(replace(request, a=replace(request.a, seed=9, steps=3)), "seed"))
+        elif "second" not in state:
+            state["second"] = images
+            workspace._results.clear()
+            QTimer.singleShot(0, window, lambda: window.open_path(folder / "mine.png"))
+        else:
+            same, other = (images == state["first"]).all(), (images[:len(state["second"])] == state["second"]).all()
+            print(images.shape, bool(same), bool(other))
+            window.close()
+    window.workers["guidance"].done.connect(drawn)
+"""
+    assert finished(start(tmp_path / "home", use)).strip() == "(16, 32, 32, 3) True False"
+
+
+@pytest.mark.parametrize("wait_ms", [0, 400])
+def test_closing_while_the_engine_starts_or_works_ends_cleanly(tmp_path, wait_ms):
+    finished(start(tmp_path, f"QTimer.singleShot({wait_ms}, window, window.close)"))
+
+
+def test_work_comes_back_after_a_kill(tmp_path):
+    use = """
+    request = window.documents["guidance"].request
+    window.documents["guidance"].replace(replace(request, a=replace(request.a, seed=4321)), "seed")
+"""
+    process = start(tmp_path, use)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "autosave").glob("*.vernier")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    again = """
+    print(window.documents["guidance"].request.a.seed, "not end cleanly" in window.notice_bar.notice().text)
+    window.close()
+"""
+    assert finished(start(tmp_path, again)).strip() == "4321 True"
+
+
+def test_a_session_file_named_on_the_command_line_is_opened(tmp_path):
+    from app.session import Session, save
+    from engines.guidance.request import GuidanceRequest, Sampling, wrap
+    save(tmp_path / "a.vernier", Session({"guidance": wrap(GuidanceRequest(Sampling(model="toy-1d", count=100, seed=77)))}, "guidance"))
+    code = f"import sys; sys.argv = ['vernier', {str(tmp_path / 'a.vernier')!r}]\n" + SCRIPT.format(
+        use='print(window.documents["guidance"].request.a.seed)\n    window.close()').replace("application.main()", "__import__('app.cli').cli.main()")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=90,
+                          env=os.environ | {"VERNIER_HOME": str(tmp_path / "home"), "QT_QPA_PLATFORM": "offscreen"})
+    assert done.returncode == 0 and done.stdout.strip() == "77", done.stderr
+
+
+def test_the_bench_of_the_window_prints_its_numbers(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "app", "bench", "gui", "--seconds", "1"], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                          env=os.environ | {"QT_QPA_PLATFORM": "offscreen"})
+    facts = json.loads(done.stdout)
+    assert done.returncode == 0 and facts["ticks"] > 20 and set(facts["met"]) == {"window", "sample", "smooth"}
