@@ -21,6 +21,8 @@ class Group:
 
     def __exit__(self, *failure: object) -> None:
         if self.size > 1:
+            if failure[0] is None:
+                dist.barrier()  # a process that leaves while another still sums takes the connection with it
             dist.destroy_process_group()
 
     def sum(self, values: Iterable[Tensor]) -> None:

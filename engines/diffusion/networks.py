@@ -18,6 +18,8 @@ from torch.nn import functional as F
 
 from engines.diffusion.schedules import Schedule
 
+GROUPS = 16  # of every GroupNorm
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -30,6 +32,15 @@ class UNetConfig:
     blocks: int = 2
     embedding: int = 256
     heads: int = 4
+
+    def __post_init__(self) -> None:
+        counts = (self.image_channels, self.image_size, self.classes, self.blocks, self.embedding, self.heads, *self.widths)
+        if not self.widths or not all(isinstance(n, int) and n > 0 for n in counts):
+            raise ValueError("sizes must be whole numbers above zero")
+        if any(width % GROUPS for width in self.widths):
+            raise ValueError(f"widths must be multiples of {GROUPS}, not {self.widths}")
+        if self.image_size % 2 ** len(self.widths):
+            raise ValueError(f"image size {self.image_size} does not halve {len(self.widths)} times")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"widths": list(self.widths)}
@@ -51,10 +62,10 @@ class ResBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
         super().__init__()
-        self.norm_1 = nn.GroupNorm(16, inputs)
+        self.norm_1 = nn.GroupNorm(GROUPS, inputs)
         self.conv_1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * outputs)
-        self.norm_2 = nn.GroupNorm(16, outputs)
+        self.norm_2 = nn.GroupNorm(GROUPS, outputs)
         self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
         nn.init.zeros_(self.conv_2.weight)
@@ -73,7 +84,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.GroupNorm(16, width)
+        self.norm = nn.GroupNorm(GROUPS, width)
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.out.weight)
@@ -91,8 +102,6 @@ class UNet(nn.Module):
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
-        if config.image_size % (2 * 2 ** (len(config.widths) - 1)):
-            raise ValueError(f"image size {config.image_size} does not halve {len(config.widths)} times")
         self.config, self.schedule = config, Schedule()
         emb, widths = config.embedding, config.widths
         self.time = nn.Sequential(nn.Linear(emb, emb), nn.SiLU(), nn.Linear(emb, emb))
@@ -118,7 +127,7 @@ class UNet(nn.Module):
                 width = outputs
             if level:
                 self.grow.append(nn.Conv2d(width, width, 3, padding=1))
-        self.norm = nn.GroupNorm(16, width)
+        self.norm = nn.GroupNorm(GROUPS, width)
         self.head = nn.Conv2d(width, 4 * config.image_channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

@@ -86,9 +86,10 @@ def open_model(name: str, folder: Path, device: torch.device | None = None) -> M
         raise EngineError(f"{path.name} is not a Vernier diffusion model ({error}).", remedy="Train one: vernier train guidance.") from error
     if not fits:
         raise EngineError(f"{path.name} was made for another kind of schedule or model.", remedy="Train it anew: vernier train guidance.")
-    net = UNet(config)
+    with torch.device("meta"):  # nothing is allocated for a header that promises more than its file holds
+        net = UNet(config)
     try:
-        net.load_state_dict(tensors)
+        net.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
         raise EngineError(f"{path.name} does not hold the weights its header promises.", remedy="Restore the file.") from error
     device = device or pick()

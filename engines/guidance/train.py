@@ -78,7 +78,10 @@ def train(request: TrainRequest, job: Job) -> dict:
         device = group.device
         data = load(request.dataset, Path(request.data))
         _, _, size, _, channels = data.images.shape
-        config = UNetConfig(channels, size, len(data.classes), request.widths, request.blocks, request.embedding)
+        try:
+            config = UNetConfig(channels, size, len(data.classes), request.widths, request.blocks, request.embedding)
+        except ValueError as error:
+            raise EngineError(f"This network cannot be built: {error}.", remedy="Choose other --widths, --blocks or --embedding.") from error
         torch.manual_seed(request.seed)
         run = Run(UNet(config).to(device, memory_format=torch.channels_last), request)
         state = Path(request.out + ".state")
