@@ -72,7 +72,12 @@ def _run(args: argparse.Namespace) -> int:
     if int(os.environ.get("RANK", 0)) == 0:
         job.tell("end", ())
         print(json.dumps(_finite(result), default=str))
-    return status if status else int(result.pop("_exit", 0)) if "_exit" in result else 0
+    status = status or int(result.get("_exit", 0))
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        from engines.parallel import leave
+
+        leave(status)
+    return status
 
 
 def _finite(value: Any) -> Any:

@@ -66,7 +66,7 @@ class GuidanceEngine:
             if not path.exists():
                 raise EngineError(f"{name} has no ReCFG table{' at ' + path.name if settings.table else ''}.",
                                   remedy=f"Build one: vernier table --model {name} --out {path.name}, or use CFG.")
-            if path.parent == self.folder:
+            if path == beside and name in sources.SHIPPED:
                 verify(path)
             self._tables[key] = tables.read(path, self.model(name))
         return self._tables[key]

@@ -97,7 +97,7 @@ import numpy as np, torch
 from engines.guidance import sources, tables
 from engines.guidance.datasets import ImageSet
 from engines.job import Job
-from engines.parallel import Group
+from engines.parallel import Group, leave
 from pathlib import Path
 torch.set_num_threads(1)
 sources.precision = lambda device: torch.float32
@@ -106,6 +106,7 @@ with Group() as group:
     assert group.size == 2
     model = sources.open_model({str(tiny)!r}, Path("."), group.device)
     tables.build(model, data, 6, Path({str(tmp_path / "two.safetensors")!r}), Job(), group, 2)
+leave(0)
 """)
     done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone",
                            str(tmp_path / "two.py")], capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"})
@@ -137,7 +138,8 @@ def test_a_blend_takes_both_rows_and_an_unknown_class_the_mean(table, model):
     assert torch.allclose(read.at("ratio", torch.zeros(3), lam)[0], rows[3], atol=1e-6)
 
 
-@pytest.mark.parametrize(("key", "value", "word"), [("model_hash", "f" * 64, "model hash"), ("prediction", "v", "prediction type"), ("schedule", {"kind": "cosine"}, "schedule")])
+@pytest.mark.parametrize(("key", "value", "word"), [
+    ("model_hash", "f" * 64, "model hash"), ("prediction", "v", "prediction type"), ("schedule", {"kind": "cosine"}, "schedule")])
 def test_a_table_that_does_not_fit_is_refused_with_the_reason(table, model, key, value, word):
     tensors, meta = read_safetensors(table)
     write(table, tensors, {"vernier-table": json.dumps(json.loads(meta["vernier-table"]) | {key: value})})

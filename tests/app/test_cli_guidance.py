@@ -1,0 +1,126 @@
+"""The Guidance workspace's commands, run as a script would run them."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app import cli
+from engines.guidance.picture import read_png_request
+from engines.guidance.request import GuidanceRequest, Sampling, wrap
+
+FAST = ["--model", "fashion-mnist", "--steps", "2", "--count", "2"]
+
+
+@pytest.fixture
+def vernier(capsys):
+    """Runs a command; its exit status and its JSON."""
+    def call(*words):
+        status = cli.main([str(word) for word in words])
+        return status, json.loads(capsys.readouterr().out)
+    return call
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder laid out like Fashion-MNIST: 60 noisy bars."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    labels = (np.arange(60) % 10).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 80, (60, 28, 28)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 6] = 255
+    for name, array, header in (("images-idx3", images, 16), ("labels-idx1", labels, 8)):
+        with gzip.open(folder / f"train-{name}-ubyte.gz", "wb") as file:
+            file.write(bytes(header) + array.tobytes())
+    return folder
+
+
+def test_sample_writes_pictures_that_carry_their_request(vernier, tmp_path):
+    status, answer = vernier("sample", *FAST, "--class", "sneaker", "--mode", "cfg", "--gamma1", "2", "--seed", "7", "--out", tmp_path / "out")
+    assert status == 0 and answer.keys() == {"request", "seconds", "nfe", "files"}
+    assert answer["nfe"] == 4 and len(answer["files"]) == 2 and answer["seconds"] > 0
+    wanted = Sampling("fashion-mnist", label=7, mode="cfg", gamma_1=2.0, steps=2, seed=7, count=2)
+    assert answer["request"] == wrap(GuidanceRequest(wanted)) and read_png_request(answer["files"][0])[0].a == wanted
+
+
+def test_every_option_reaches_the_request(vernier, tmp_path):
+    status, answer = vernier("sample", *FAST, "--class", 1, "--blend-with", "bag", "--blend", 0.25, "--mode", "free", "--gamma1", 2, "--gamma0", -0.5,
+                             "--sampler", "heun", "--guide-below", 20, "--guide-above", 0.1, "--seed", 1, "--seed-2", 2, "--seed-mix", 0.5,
+                             "--format", "npz", "--out", tmp_path)
+    side = answer["request"]["request"]["a"]
+    assert status == 0 and side == Sampling("fashion-mnist", label=1, label_2=8, blend=0.25, mode="free", gamma_1=2.0, gamma_0=-0.5, steps=2, sampler="heun",
+                                            guide_below=20.0, guide_above=0.1, seed=1, seed_2=2, seed_mix=0.5, count=2).to_dict()
+    with np.load(answer["files"][0]) as arrays:
+        assert arrays["images"].shape == (2, 28, 28, 1) and arrays["images"].dtype == np.uint8
+
+
+def test_a_toy_gives_points_and_takes_its_class_as_a_number(vernier, tmp_path):
+    status, answer = vernier("sample", "--model", "toy-1d", "--c", 2, "--mode", "cfg", "--count", 500, "--steps", 50, "--out", tmp_path, "--format", "npz")
+    with np.load(answer["files"][0]) as arrays:
+        assert status == 0 and arrays["points"].shape == (500, 1) and arrays["points"].dtype == np.float64
+
+
+@pytest.mark.parametrize(("words", "error", "remedy"), [
+    (("--model", "fashion-mnist", "--class", "hat"), "no class 'hat'", "ankle boot"),
+    (("--model", "fashion-mnist", "--class", 10), "no class 10", "0 to 9"),
+    (("--model", "nothing", "--mode", "cfg"), "no model named 'nothing'", "fashion-mnist"),
+    (("--model", "fashion-mnist", "--steps", 0), "steps is 0", "between 1 and 1000"),
+    (("--model", "fashion-mnist", "--table", "/no/such/table.safetensors"), "no ReCFG table", "vernier table"),
+])
+def test_bad_input_is_refused_with_a_remedy_and_writes_nothing(vernier, tmp_path, words, error, remedy):
+    status, answer = vernier("sample", *words, "--out", tmp_path / "out")
+    assert status == 1 and error in answer["error"] and remedy in answer["remedy"]
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_run_draws_both_sides_of_a_request_from_the_same_noise(vernier, tmp_path):
+    a = Sampling("fashion-mnist", mode="cfg", steps=2, count=1)
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(wrap(GuidanceRequest(a, a))))
+    status, answer = vernier("run", file, "--out", tmp_path / "out")
+    first, second = (np.asarray(Image.open(name)) for name in answer["files"])
+    assert status == 0 and np.array_equal(first, second) and answer["files"][0] != answer["files"][1]
+
+
+def test_run_repeats_a_picture_to_the_pixel(vernier, tmp_path):
+    _, drawn = vernier("sample", *FAST, "--mode", "recfg", "--out", tmp_path / "one")
+    status, again = vernier("run", drawn["files"][0], "--out", tmp_path / "two")
+    assert status == 0
+    for one, two in zip(drawn["files"], again["files"], strict=True):
+        assert np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(two)))
+
+
+@pytest.mark.parametrize(("text", "error"), [("{", "could not be read"), ("{}", "not a Vernier request"), ('{"vernier": 99}', "newer")])
+def test_run_refuses_what_is_no_request(vernier, tmp_path, text, error):
+    file = tmp_path / "request.json"
+    file.write_text(text)
+    status, answer = vernier("run", file, "--out", tmp_path / "out")
+    assert status == 1 and error in answer["error"] and answer["remedy"]
+
+
+def test_train_then_table_then_sample(vernier, data, tmp_path):
+    weights = tmp_path / "tiny.safetensors"
+    status, facts = vernier("train", "guidance", "--dataset", "fashion-mnist", "--data", data, "--out", weights, "--steps", 3, "--batch", 4,
+                            "--widths", "16,16", "--blocks", 1, "--embedding", 32)
+    assert status == 0 and facts["steps"] == 3
+    status, answer = vernier("table", "--model", weights, "--data", data, "--samples", 4, "--out", tmp_path / "t.safetensors")
+    assert status == 1 and "--dataset" in answer["remedy"]
+    status, facts = vernier("table", "--model", weights, "--data", data, "--dataset", "fashion-mnist", "--samples", 4, "--batch", 4,
+                            "--out", tmp_path / "tiny.table.safetensors")
+    assert status == 0 and facts["samples"] == 4 and not list(tmp_path.glob("*.state0"))
+    status, answer = vernier("sample", "--model", weights, "--mode", "recfg", "--steps", 2, "--count", 1, "--out", tmp_path / "out")
+    assert status == 0 and len(answer["files"]) == 1
+
+
+def test_a_table_without_its_data_says_what_is_missing(vernier, tmp_path):
+    status, answer = vernier("table", "--model", "fashion-mnist", "--data", tmp_path, "--out", tmp_path / "t.safetensors")
+    assert status == 1 and "train-images" in answer["error"] and not (tmp_path / "t.safetensors").exists()
+
+
+def test_bench_gives_every_ratio_and_its_verdict(vernier):
+    status, answer = vernier("bench", "guidance", "--model", "fashion-mnist", "--count", 2, "--steps", 2, "--repeats", 1)
+    figures = {"recfg_over_cfg", "loop_over_diffusers_same", "loop_over_diffusers_default", "network_share", "full_s", "preview_s"}
+    assert status == 0 and answer["met"].keys() == figures and all(answer[name] > 0 for name in figures)
