@@ -57,15 +57,28 @@ def time_features(t: Tensor, width: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
+class Norm(nn.GroupNorm):
+    """GroupNorm in float32 where torch's own kernel is slow: channels-last bfloat16 on the CPU.
+
+    [32, 64, 16, 16] on two cores: 1.5 ms there, 0.2 ms in float32; a call of the Emoji 3D network (16 images, both branches)
+    falls from 52 to 36 ms.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or x.dtype != torch.bfloat16 or x.is_contiguous():
+            return super().forward(x)
+        return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).to(x.dtype)
+
+
 class ResBlock(nn.Module):
     """GroupNorm-SiLU-conv twice; the embedding scales and shifts in between [ADM, Sec. 3]."""
 
     def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
         super().__init__()
-        self.norm_1 = nn.GroupNorm(GROUPS, inputs)
+        self.norm_1 = Norm(GROUPS, inputs)
         self.conv_1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * outputs)
-        self.norm_2 = nn.GroupNorm(GROUPS, outputs)
+        self.norm_2 = Norm(GROUPS, outputs)
         self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
         nn.init.zeros_(self.conv_2.weight)
@@ -84,7 +97,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.GroupNorm(GROUPS, width)
+        self.norm = Norm(GROUPS, width)
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.out.weight)
@@ -127,7 +140,7 @@ class UNet(nn.Module):
                 width = outputs
             if level:
                 self.grow.append(nn.Conv2d(width, width, 3, padding=1))
-        self.norm = nn.GroupNorm(GROUPS, width)
+        self.norm = Norm(GROUPS, width)
         self.head = nn.Conv2d(width, 4 * config.image_channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

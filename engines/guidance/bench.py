@@ -20,7 +20,8 @@ from engines.guidance.request import Draw, GuidanceRequest, Sampling
 from engines.guidance.sources import Model
 from engines.job import Job
 
-LIMITS = {"recfg_over_cfg": 1.02, "loop_over_diffusers_same": 1.01, "loop_over_diffusers_default": 0.75, "full_s": 1.0, "preview_s": 0.35}
+LIMITS = {"recfg_over_cfg": 1.02, "loop_over_diffusers_same": 1.01, "loop_over_diffusers_default": 0.75, "full_s": 1.0, "preview_s": 0.35,
+          "toy_5000_s": 0.15, "toy_20000_s": 0.5}
 LEAST = {"network_share": 0.95}
 
 
@@ -37,10 +38,12 @@ def measure(engine: GuidanceEngine, name: str, count: int, steps: int, repeats: 
         return run
 
     draft = Draw(GuidanceRequest(replace(cfg, mode="recfg", sampler="dpmpp-2m", count=count, steps=20)), draft=True)
+    toys = {f"toy_{n}": Sampling(model="toy-bimodal", mode="recfg", steps=50, count=n) for n in (5000, 20_000)}
     plain = copy.deepcopy(model.net).to(dtype=torch.float32, memory_format=torch.contiguous_format)
     ways: dict[str, Callable[[], None]] = {
         "cfg": ours(cfg), "recfg": ours(replace(cfg, mode="recfg")), "diffusers_same": lambda: _stock(model, cfg, _same(model, cfg)),
         "diffusers_default": lambda: _stock(model, cfg, _default(model, plain, cfg)), "preview": lambda: engine.run(draft, Job())}
+    ways |= {key: (lambda toy=toy: engine.side(toy, Job())) for key, toy in toys.items()}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for way in ways.values():
         way()  # warm-up
@@ -60,7 +63,7 @@ def measure(engine: GuidanceEngine, name: str, count: int, steps: int, repeats: 
 
     found = {"recfg_over_cfg": ratio("recfg", "cfg"), "loop_over_diffusers_same": ratio("cfg", "diffusers_same"),
              "loop_over_diffusers_default": ratio("cfg", "diffusers_default"), "network_share": round(median(shares), 4),
-             "full_s": round(median(seconds["recfg"]), 4), "preview_s": round(median(seconds["preview"]), 4)}
+             "full_s": round(median(seconds["recfg"]), 4)} | {f"{way}_s": round(median(seconds[way]), 4) for way in ("preview", *toys)}
     met = {key: found[key] <= limit for key, limit in LIMITS.items()} | {key: found[key] >= least for key, least in LEAST.items()}
     return {"model": name, "count": count, "steps": steps, "repeats": repeats, "device": model.device.type,
             "precision": str(model.precision).removeprefix("torch."), "threads": torch.get_num_threads(),

@@ -38,7 +38,7 @@ def evaluate(engine: GuidanceEngine, base: Sampling, data: ImageSet, held_out: I
             images = engine.side(replace(asked, label=label), silent).images
             found.append(_compared(images, label, data, real))
         rows.append({"mode": asked.mode, "gamma_1": asked.gamma_1} | {key: round(float(np.mean([one[key] for one in found])), 3) for key in found[0]})
-    facts = {"samples_per_class": base.count, "steps": base.steps, "sampler": base.sampler, "rows": rows, "real": _among_themselves(data, real),
+    facts = {"samples_per_class": base.count, "steps": base.steps, "sampler": base.sampler, "rows": rows, "real": _among_themselves(data, real, base.count),
              "loss_train": round(loss(model, data, job), 4)}
     return facts | ({"loss_held_out": round(loss(model, held_out, job), 4)} if held_out else {})
 
@@ -91,8 +91,14 @@ def _compared(images: np.ndarray, label: int, data: ImageSet, real: torch.Tensor
             "nearest": float(distance.mean()), "same_class": float((data.labels[at] == label).mean())}
 
 
-def _among_themselves(data: ImageSet, real: torch.Tensor, images: int = 500) -> dict[str, float]:
-    """The same for real images among the others: the baseline of `nearest` and `same class`."""
+def _among_themselves(data: ImageSet, real: torch.Tensor, count: int, images: int = 500) -> dict[str, float]:
+    """The same for real images: what a perfect model would get with `count` samples a class. `nearest` among the others."""
+    random, drawn = np.random.default_rng(1), []
+    for label in range(len(data.classes)):
+        members = np.flatnonzero(data.labels == label)
+        chosen = random.choice(members, count, p=data.weights[members] / data.weights[members].sum())
+        drawn.append(_compared(data.images[chosen, 0], label, data, real))
+    floor = {key: round(float(np.mean([one[key] for one in drawn])), 3) for key in ("shift", "variance")}
     chosen = np.random.default_rng(0).choice(len(data.labels), min(images, len(data.labels)), replace=False)
     at, distance = _nearest(real[chosen], real, skip_zero=True)
-    return {"nearest": round(float(distance.mean()), 3), "same_class": round(float((data.labels[at] == data.labels[chosen]).mean()), 3)}
+    return floor | {"nearest": round(float(distance.mean()), 3), "same_class": round(float((data.labels[at] == data.labels[chosen]).mean()), 3)}

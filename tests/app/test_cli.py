@@ -64,7 +64,8 @@ def test_a_request_with_two_sides_is_saved_as_two_folders(vernier, tmp_path):
 @pytest.mark.parametrize(("words", "said"), [
     (("sample", "--model", "magic"), "magic"), (("sample", "--model", "fashion-mnist", "--class", "cheese"), "cheese"),
     (("sample", "--class", "99", "--steps", "1"), "no class 99"), (("sample", "--steps", "0"), "steps"), (("run", "gone.json"), "gone.json"),
-    (("table", "--model", "fashion-mnist", "--data", "/nowhere"), "train-images"), (("table", "--model", "x.safetensors", "--data", "/nowhere"), "x.safetensors"),
+    (("table", "--model", "fashion-mnist", "--data", "/nowhere"), "train-images"),
+    (("table", "--model", "x.safetensors", "--data", "/nowhere"), "x.safetensors"),
     (("train", "guidance", "--dataset", "emoji", "--data", "/nowhere"), "emoji.json")])
 def test_what_cannot_be_done_is_an_error_with_a_remedy(vernier, tmp_path, words, said):
     status, found = vernier(*words, "--out", tmp_path / "out")
