@@ -44,11 +44,12 @@ def columns_for(count: int, width: float, height: float, whole: int = 0) -> int:
 
     `whole` > 0: squares grow in whole multiples of so many pixels.
     """
-    def side(columns: int) -> float:
+    def merit(columns: int) -> tuple[float, ...]:
         rows = -(-count // columns)
         free = min((width - _GAP * (columns - 1)) / columns, (height - _GAP * (rows - 1)) / rows)
-        return free // whole * whole if whole and free >= 2 * whole else free
-    return max(range(1, count + 1), key=lambda columns: (side(columns), -(-count % columns), -columns))
+        side = free // whole * whole if whole and free >= 2 * whole else free
+        return side, -(-count % columns), free, -columns
+    return max(range(1, count + 1), key=merit)
 
 
 class ImageGrid(QWidget):
