@@ -27,7 +27,7 @@ from widgets.palette import Palette
 from widgets.shortcut_sheet import ShortcutSheet
 from widgets.welcome import Welcome
 
-SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (900, 600), 1120, 2000
+SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (880, 540), 1120, 2000
 FILTER = "Vernier (*.vernier *.png *.safetensors);;All files (*)"
 MARKS = (
     ("Drag gamma 1", "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),

@@ -77,11 +77,14 @@ def build(model: Model, data: ImageSet, samples: int, out: Path, job: Job, group
         raise EngineError(f"The data set {data.name} has other classes than {model.name}.", remedy="Give the data the model was trained on.")
     ends = model.schedule.lam(model.schedule.last), model.schedule.lam(0.0)
     levels = np.linspace(*ends, LEVELS)
-    chunks = [(c, first) for c in range(len(model.classes)) for first in range(0, samples, batch)]
+    present = [c for c in range(len(model.classes)) if (data.labels == c).any()]
+    if not present:
+        raise EngineError(f"The data set {data.name} holds no images.", remedy="Give the data the model was trained on.")
+    chunks = [(c, first) for c in present for first in range(0, samples, batch)]
     mine, identity = chunks[group.rank :: group.size], json.dumps([model.hash, samples, batch, seed, group.size, group.rank])
     state = out.with_name(f"{out.name}.state{group.rank}")
     sums = {key: torch.zeros(len(model.classes), LEVELS, *model.shape, dtype=torch.float64, device=model.device) for key in SUMS}
-    orders = [_order(data, c, seed) for c in range(len(model.classes))]
+    orders = {c: _order(data, c, seed) for c in present}
     done, network, saved = _resume(state, identity, sums), 0.0, time.perf_counter()
     started = saved
     for j, (c, first) in enumerate(mine[done:], done):
@@ -103,7 +106,7 @@ def build(model: Model, data: ImageSet, samples: int, out: Path, job: Job, group
     seconds = time.perf_counter() - started
     facts = {"out": str(out), "samples": samples, "seconds": round(seconds, 2), "network_share": round(network / seconds, 4)}
     if group.rank == 0:
-        facts |= _publish(out, model, sums, levels, samples)
+        facts |= _publish(out, model, sums, levels, samples, present)
     state.unlink(missing_ok=True)
     return facts
 
@@ -140,12 +143,20 @@ def _resume(path: Path, identity: str, sums: dict[str, Tensor]) -> int:
     return int(meta["done"])
 
 
-def _publish(out: Path, model: Model, sums: dict[str, Tensor], levels: np.ndarray, samples: int) -> dict:
+def _publish(out: Path, model: Model, sums: dict[str, Tensor], levels: np.ndarray, samples: int, present: list[int]) -> dict:
+    sums = {key: value[present] for key, value in sums.items()}
     ratio = least_squares_ratio(sums["cu"], sums["uu"]).clamp(0, 2)
     literal, guarded = literal_ratio(sums["c"], sums["u"], sums["uu"], samples)
-    rows = {"ratio": torch.cat([ratio, ratio.mean(0, keepdim=True)]), "literal": torch.cat([literal, literal.mean(0, keepdim=True)])}
+    rows = {"ratio": _with_mean(ratio, present, len(model.classes)), "literal": _with_mean(literal, present, len(model.classes))}
     facts = {"ratio_mean": round(float(ratio.mean()), 5), "ratio_sd": round(float(ratio.std()), 5), "guarded": round(guarded, 4)}
     header = {"model_hash": model.hash, "model": model.name, "prediction": model.prediction, "schedule": model.schedule.describe(),
-              "levels": levels.tolist(), "samples": samples, "counts": [samples] * len(model.classes)} | facts
+              "levels": levels.tolist(), "samples": samples, "counts": [samples * (c in present) for c in range(len(model.classes))]} | facts
     write(out, {k: v.half().cpu().contiguous() for k, v in rows.items()}, {"vernier-table": json.dumps(header)})
     return facts | {"table_hash": hashlib.sha256(out.read_bytes()).hexdigest()}
+
+
+def _with_mean(rows: Tensor, present: list[int], classes: int) -> Tensor:
+    """[len(present), ...] -> [classes + 1, ...]: classes without data, and the last row, get the mean row."""
+    whole = rows.mean(0, keepdim=True).repeat(classes + 1, *[1] * (rows.ndim - 1))
+    whole[present] = rows
+    return whole

@@ -2,6 +2,10 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from app import cli
 from engines.guidance.picture import read_png_request
 from engines.guidance.request import GuidanceRequest, Sampling, wrap
 
+ROOT = Path(__file__).parents[2]
 FAST = ["--model", "fashion-mnist", "--steps", "2", "--count", "2"]
 
 
@@ -99,6 +104,16 @@ def test_train_then_table_then_sample(vernier, data, tmp_path):
     assert status == 0 and facts["samples"] == 4 and not list(tmp_path.glob("*.state0"))
     status, answer = vernier("sample", "--model", weights, "--mode", "recfg", "--steps", 2, "--count", 1, "--out", tmp_path / "out")
     assert status == 0 and len(answer["files"]) == 1
+
+
+def test_two_processes_train_and_answer_once(data, tmp_path):
+    words = ["train", "guidance", "--dataset", "fashion-mnist", "--data", str(data), "--out", str(tmp_path / "two.safetensors"), "--steps", "3", "--batch", "4",
+             "--widths", "16,16", "--blocks", "1", "--embedding", "32"]
+    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "app", *words], cwd=ROOT,
+                          capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["processes"] == 2 and facts["steps"] == 3 and (tmp_path / "two.safetensors").exists()
 
 
 def test_bench_gives_every_ratio_and_its_verdict(vernier):

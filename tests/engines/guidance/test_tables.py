@@ -63,6 +63,14 @@ def test_a_class_with_fewer_images_repeats_them_with_fresh_noise(model, data):
     assert torch.equal(x_0[:4], x_0[4:]) and not torch.equal(eps[:4], eps[4:])
 
 
+def test_a_class_without_data_gets_the_mean_row(model, data, tmp_path):
+    some = data.labels != 1
+    built(model, replace(data, images=data.images[some], labels=data.labels[some], weights=data.weights[some]), tmp_path / "t.safetensors")
+    tensors, meta = read_safetensors(tmp_path / "t.safetensors")
+    assert torch.equal(tensors["ratio"][1], tensors["ratio"][3]) and not torch.equal(tensors["ratio"][0], tensors["ratio"][3])
+    assert json.loads(meta["vernier-table"])["counts"] == [6, 0, 6]
+
+
 class Stops:
     """A job whose check raises at the nth call."""
 
