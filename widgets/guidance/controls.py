@@ -78,7 +78,7 @@ class Controls(QScrollArea):
         self.mode.changed.connect(lambda value: self._propose("mode", value, "mode"))
         section.add(self.mode, self._slider("gamma_1", f"{G1}  strength", catalog.GAMMA_1,
                                             "gamma_1, the guidance scale: how strongly the class is pressed. 1 is off."),
-                    self._slider("gamma_0", f"{G0}  second coefficient", catalog.gamma_0_scale(3.0),
+                    self._slider("gamma_0", f"{G0}  coefficient", catalog.gamma_0_scale(3.0),
                                  "gamma_0 weighs the prediction without a class. CFG takes 1 - gamma_1."))
         self.warning = Caption("", tokens.CAPTION_PX, "warn")
         self.warning.setWordWrap(True)
@@ -113,9 +113,9 @@ class Controls(QScrollArea):
         self.label_2.changed.connect(lambda value: self._propose("label_2", value, "blend class"))
         self.seed_2.changed.connect(lambda value: self._propose("seed_2", value, "second seed"))
         self._label_2_row = Labelled("And class", self.label_2)
-        section.add(self._label_2_row, self._slider("blend", "Share of the second class", catalog.SHARE, "0 is the first class, 1 the second."),
+        section.add(self._label_2_row, self._slider("blend", "Class mix", catalog.SHARE, "0 is the first class, 1 the second."),
                     Labelled("And seed", self.seed_2),
-                    self._slider("seed_mix", "On the way to the second seed", catalog.SHARE, "Turns the noise from the first seed's to the second's."))
+                    self._slider("seed_mix", "Seed mix", catalog.SHARE, "Turns the noise from the first seed's to the second's."))
         self._column.addWidget(section)
 
     def _slider(self, name: str, title: str, scale: Scale, tip: str, field: str | None = None) -> VernierSlider:
