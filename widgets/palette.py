@@ -78,11 +78,15 @@ class Palette(Overlay):
             item.setData(Qt.ItemDataRole.UserRole, action)
             item.setToolTip(action.toolTip())
             self.list.addItem(item)
+        if not self.list.count():
+            item = QListWidgetItem("No command of that name")
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(item)
         self.list.setCurrentRow(0)
 
     def _run(self) -> None:
         item = self.list.currentItem()
-        if item is not None:
+        if item is not None and item.data(Qt.ItemDataRole.UserRole) is not None:
             self.dismiss()
             item.data(Qt.ItemDataRole.UserRole).trigger()
 

@@ -17,6 +17,7 @@ from engines.job import EngineError, Job
 from engines.weights import verify
 
 BATCH = 64
+CLEAR_RHO = 4.0  # above this noise level a predicted picture is worse to look at than the four-step draft before it
 CLIP_MARGIN = 0.05  # a white ground predicted a little too white is not burnt
 
 
@@ -105,7 +106,8 @@ class GuidanceEngine:
 
             def shown(step, first: int = first) -> None:
                 tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
-                if first == 0 and step.i + 1 < settings.steps and (job.drawn is None or job.drawn.is_set()):
+                worth_seeing = model.schedule.rho(step.t) <= CLEAR_RHO or job.superseded  # a superseded job shows what it has, and is cut
+                if first == 0 and step.i + 1 < settings.steps and worth_seeing and (job.drawn is None or job.drawn.is_set()):
                     show(side(to_pixels(step.x0)))
 
             x_0 = run(guide, x, shown)

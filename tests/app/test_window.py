@@ -227,6 +227,16 @@ def test_the_palette_finds_and_runs_a_command(opened, qtbot):
     assert tokens.current() is tokens.LIGHT and not window._palette.isVisible()
 
 
+def test_a_command_that_is_not_there_does_nothing(opened):
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+    window = opened()
+    window._palette.present()
+    QTest.keyClicks(window._palette.field, "zzzz")
+    QTest.keyClick(window._palette.field, Qt.Key.Key_Return)
+    assert window._palette.isVisible() and window._palette.list.item(0).text() == "No command of that name"
+
+
 def test_the_shortcut_sheet_lists_every_key(opened):
     from PySide6.QtWidgets import QLabel
     window = opened()

@@ -75,7 +75,7 @@ class GuidanceWorkspace(QWidget):
         self.controls.proposed.connect(self._propose)
         self.controls.released.connect(self._released)
         self.stage.asked.connect(lambda name: self.commands()[f"guidance.{name}"]())
-        self.stage.view_asked.connect(lambda view: self._document.replace(replace(self._document.request, view=view), "view"))
+        self.stage.view_asked.connect(self._view)
         self.stage.exporter = self._export
         self.history.chosen.connect(lambda request: self._document.replace(request, "earlier result"))
         self.history.kept.connect(self.kept_changed)
@@ -88,7 +88,9 @@ class GuidanceWorkspace(QWidget):
         self._refine()
 
     def commands(self) -> dict[str, Callable[..., object]]:
-        return {"guidance.compare": self._compare, "guidance.flip": self._flip, "guidance.swap": self._swap,
+        return {"guidance.compare": self._compare, "guidance.flip": self._flip,
+                "guidance.side": lambda: self._view("side"), "guidance.wipe": lambda: self._view("wipe"),
+                "guidance.difference": lambda: self._view("difference"), "guidance.swap": self._swap,
                 "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
@@ -227,6 +229,11 @@ class GuidanceWorkspace(QWidget):
     def _compare(self) -> None:
         request = self._document.request
         self._document.replace(replace(request, b=None if request.b else opposite(request.a)), "compare")
+
+    def _view(self, view: str) -> None:
+        """How the two sides are looked at; makes a second side where there is none."""
+        request = self._document.request
+        self._document.replace(replace(request, view=view, b=request.b or opposite(request.a)), view)
 
     def _flip(self) -> None:
         request = self._document.request

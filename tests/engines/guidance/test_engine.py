@@ -139,19 +139,29 @@ def test_a_cancel_stops_within_one_network_call(ready, monkeypatch):
     assert 0 < len(asked) <= 12
 
 
-def test_previews_come_after_every_step_unless_it_is_a_draft(ready):
+def test_previews_come_after_every_step_once_they_are_clear_unless_it_is_a_draft(ready):
     engine, settings = ready
     request = GuidanceRequest(replace(settings, steps=6), replace(settings, steps=6, mode="cfg"))
     told = []
     engine.run(Draw(request), Job(lambda kind, values: told.append((kind, *values))))
     previews = [values[0] for kind, *values in told if kind == "preview"]
-    assert len(previews) == 2 * 5 and all(outcome.unfinished for outcome in previews)
-    assert [len(outcome.sides) for outcome in previews] == [1] * 5 + [2] * 5
+    clear = sum(SCHEDULE.rho(t) <= engine_module.CLEAR_RHO for t in samplers.grid("dpmpp-2m", SCHEDULE, 6)[:5])
+    assert 0 < clear < 5 and all(outcome.unfinished for outcome in previews)
+    assert [len(outcome.sides) for outcome in previews] == [1] * clear + [2] * clear
     fractions = [values[0] for kind, *values in told if kind == "progress"]
     assert fractions == sorted(fractions) and fractions[-1] == 1
     told.clear()
     outcome = engine.run(Draw(request, draft=True), Job(lambda kind, values: told.append(kind)))
     assert outcome.draft and "preview" not in told and outcome.sides[0].settings.steps == 4
+
+
+def test_a_superseded_job_shows_what_it_has_and_is_cut(ready):
+    engine, settings = ready
+    job, told = Job(lambda kind, values: told.append(kind)), []
+    job.superseded = True
+    with pytest.raises(Cancelled):
+        engine.run(Draw(GuidanceRequest(replace(settings, steps=50))), job)
+    assert told.count("preview") == 1
 
 
 def test_both_sides_start_from_the_same_noise(ready):

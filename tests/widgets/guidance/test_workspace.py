@@ -102,6 +102,11 @@ def test_a_change_of_view_draws_nothing_anew(bench):
     assert len(bench.worker.asked) == asked
 
 
+def test_a_view_asked_for_by_name_makes_the_second_side(bench):
+    bench.workspace.commands()["guidance.difference"]()
+    assert bench.document.request.view == "difference" and bench.document.request.b.mode == "cfg"
+
+
 def test_the_history_returns_and_keeps_what_is_starred(bench):
     bench.worker.answer()
     bench.workspace.commands()["guidance.star"]()
