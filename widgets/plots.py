@@ -40,7 +40,7 @@ class Plot(QWidget):
         self._column.setSpacing(2)
         self._column.addWidget(self._title)
         self._column.addWidget(self._legend)
-        self._height_px, self._view, self.curves = height_px, None, ()
+        self._view, self.curves = None, ()
         if height_px:
             self.setFixedHeight(height_px + 2 * tokens.CONTROL_PX)
 

@@ -26,9 +26,9 @@ DARK = Tokens("dark", "#14161a", "#1b1e23", "#262b32", "#3a424c", "#e8eaed", "#a
 LIGHT = Tokens("light", "#f4f5f7", "#ffffff", "#eceff2", "#c9d0d7", "#1a1e23", "#55606b",
                "#0b6a94", "#a4510a", "#8a5a00", "#b3261e", "#1e7a3c")
 
-TITLE_PX, SECTION_PX, BODY_PX, CAPTION_PX = 20, 15, 13, 11
+SECTION_PX, BODY_PX, CAPTION_PX = 15, 13, 11
 SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 4, 8, 12, 16, 24
-CONTROL_PX, RADIUS_PX, MOTION_MS = 28, 6, 120
+CONTROL_PX, RADIUS_PX = 28, 6
 
 _current = DARK
 

@@ -10,7 +10,7 @@ import torch
 
 from engines.diffusion.noise import mixed, noise
 from engines.guidance import sources, tables, toys
-from engines.guidance.guide import Guide, guided_steps, plan, run
+from engines.guidance.guide import Guide, notes, plan, run
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.request import TOYS, Draw, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
@@ -116,7 +116,7 @@ class GuidanceEngine:
             network, nfe = network + guide.network_seconds, nfe + guide.nfe
             per_step = per_step or {key: np.array(values) for key, values in guide.record.items()}
         return side(np.concatenate(done), network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
-                    notes=_notes(settings, model.schedule))
+                    notes=notes(settings, model.schedule))
 
 
 def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> torch.Tensor:
@@ -130,10 +130,3 @@ def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> 
 def to_pixels(x_0: torch.Tensor) -> np.ndarray:
     """[-1, 1] [B, C, H, W] -> uint8 [B, H, W, C], clipped."""
     return ((x_0.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
-def _notes(settings: Sampling, schedule) -> tuple[str, ...]:
-    on = [i + 1 for i, guided in enumerate(guided_steps(settings, schedule)) if guided]
-    if len(on) == settings.steps:
-        return ()
-    return (f"guided in {len(on)} of {settings.steps} steps" + (f" ({on[0]} to {on[-1]})" if on else ""),)

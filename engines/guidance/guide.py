@@ -38,6 +38,14 @@ def guided_steps(settings: Sampling, schedule: Schedule) -> list[bool]:
             for t in samplers.grid(settings.sampler, schedule, settings.steps)]
 
 
+def notes(settings: Sampling, schedule: Schedule) -> tuple[str, ...]:
+    """The guidance interval in steps, where it leaves some out."""
+    on = [i + 1 for i, guided in enumerate(guided_steps(settings, schedule)) if guided]
+    if len(on) == settings.steps:
+        return ()
+    return (f"guided in {len(on)} of {settings.steps} steps" + (f" ({on[0]} to {on[-1]})" if on else ""),)
+
+
 def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any]) -> list[Call]:
     """One Call per network call, in the sampler's order. ratio(t) is the table's row for ReCFG modes."""
     times, guided, calls = samplers.grid(settings.sampler, schedule, settings.steps), guided_steps(settings, schedule), []
@@ -99,7 +107,7 @@ class Guide:
     def _note(self, call: Call, eps_c: Tensor, eps_u: Tensor | None) -> None:
         g0 = float(call.gamma_0.mean()) if isinstance(call.gamma_0, Tensor) else float(call.gamma_0)
         gap = 0.0 if eps_u is None else float((eps_c - eps_u).square().mean().sqrt())
-        values = (call.t, self.schedule.rho(call.t), gap, call.gamma_1, g0, call.gamma_1 + g0)
+        values = (call.t, self.schedule.rho(call.t), gap, call.gamma_1, g0, recfg.coefficient_sum(call.gamma_1, g0))
         for key, value in zip(self.record, values, strict=True):
             self.record[key].append(value)
 

@@ -8,7 +8,7 @@ import torch
 
 from engines.diffusion.mixture import Toy, toy
 from engines.diffusion.noise import noise_block
-from engines.guidance.guide import Guide, plan, run
+from engines.guidance.guide import Guide, notes, plan, run
 from engines.guidance.outcome import Side, ToyNumbers
 from engines.guidance.recfg import least_squares_ratio
 from engines.guidance.request import Sampling
@@ -38,7 +38,7 @@ def sample(settings: Sampling, job: Job) -> Side:
     names = () if model.dim == 1 else tuple(f"class {k}" for k in range(model.classes))
     return Side(settings, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
                 nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()},
-                toy=numbers(model, settings, c, points))
+                toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule))
 
 
 def ratio(model: Toy, mode: str, c: float, t: float) -> torch.Tensor | float:

@@ -28,7 +28,6 @@ SAMPLER_ROWS = (
     ("ddim", "DDIM", "First order, evenly spaced timesteps"), ("euler", "Euler", "First order on Karras' noise levels"),
     ("heun", "Heun", "Second order, two network calls a step"), ("dpmpp-2m", "DPM++ 2M", "DPM-Solver++ (2M): second order, one call a step"),
 )
-SAMPLER_WORDS = {value: word for value, word, _ in SAMPLER_ROWS}
 VIEW_ROWS = (("side", "Side by side"), ("wipe", "Wipe: drag the line"), ("flip", "Flip: one place, X changes the side"),
              ("difference", "Difference: orange where B is brighter, blue where A is"))
 
@@ -77,7 +76,7 @@ def class_word(settings: Sampling, names: tuple[str, ...]) -> str:
     if settings.model == "toy-1d":
         return f"c {settings.c:.2f}"
     name = _name(settings.label, names)
-    if settings.label_2 is None or settings.blend == 0:
+    if settings.label_2 is None or settings.blend == 0 or is_toy(settings):
         return name
     return f"{1 - settings.blend:.0%} {name}, {settings.blend:.0%} {_name(settings.label_2, names)}"
 

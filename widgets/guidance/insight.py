@@ -31,7 +31,8 @@ class Numbers(QWidget):
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(tokens.SPACE_M)
         self._grid.setVerticalSpacing(3)
-        self._grid.setColumnStretch(0, 1)
+        for place in range(3):
+            self._grid.setColumnStretch(place, 1)
         column.addLayout(self._grid)
         self._cells: dict[tuple[int, int], Caption] = {}
         self.rows: tuple[Row, ...] = ()
@@ -50,7 +51,8 @@ class Numbers(QWidget):
             cell = self._cells[i, k] = Caption("", tokens.CAPTION_PX, ink)
             cell.setFont(font(tokens.CAPTION_PX))
             if k:
-                cell.setAlignment(Qt.AlignmentFlag.AlignRight)
+                cell.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+                cell.setWordWrap(True)  # two blended classes on both sides do not fit one line
             self._grid.addWidget(cell, i, k)
         cell = self._cells[i, k]
         cell.set_ink(ink)
