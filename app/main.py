@@ -1,5 +1,6 @@
 """Opens the application: log, hooks, settings, theme, window, and the order in which they end."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -37,7 +38,10 @@ class Application:
 
 
 def main(files: tuple[Path, ...] = ()) -> int:
-    """Runs until the window is closed; the exit status."""
+    """Runs until the window is closed; the exit status, 1 where there is no display."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        print("vernier: there is no display to open a window on. Commands work without one: vernier --help", file=sys.stderr)
+        return 1
     sys.setswitchinterval(0.001)  # engine threads hand the interpreter over sooner: the window stays smooth
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in a terminal ends it; autosave keeps the work
     application = QApplication(sys.argv[:1])

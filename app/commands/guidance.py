@@ -11,9 +11,12 @@ from engines.guidance.request import MODES, SAMPLERS, GuidanceRequest, Sampling,
 from engines.job import EngineError, Job
 
 if TYPE_CHECKING:
+    from engines.guidance.datasets import ImageSet
     from engines.guidance.engine import GuidanceEngine
 
 DATASETS = {"emoji3d": "emoji", "fashion-mnist": "fashion-mnist"}
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts its files
+SHEETS = {"emoji3d": "emoji3d_train", "fashion-mnist": "fashion-mnist_reference"}  # all drawings of one, 16 a class of the other
 MODEL_HELP = "emoji3d, fashion-mnist, toy-1d, toy-gauss, toy-bimodal, or a .safetensors file"
 
 
@@ -40,7 +43,7 @@ def add_parsers(subparsers: Any) -> None:
 
     train = verbs(subparsers, "train").add_parser("guidance", help="train a class-conditional diffusion model; resumes, scales out with torchrun")
     train.add_argument("--dataset", required=True, choices=sorted(set(DATASETS.values())))
-    train.add_argument("--data", required=True, help="folder of the data set")
+    train.add_argument("--data", type=Path, help="folder of the data set (README says where to get it)")
     train.add_argument("--out", required=True, help="the .safetensors file to write")
     train.add_argument("--widths", type=_numbers, default=(64, 128), metavar="W,W,...", help="channels per level (default 64,128)")
     for name, kind, default in (("blocks", int, 2), ("embedding", int, 192), ("steps", int, 20_000), ("hours", float, 24.0), ("batch", int, 64),
@@ -60,7 +63,7 @@ def add_parsers(subparsers: Any) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", choices=sorted(set(DATASETS.values())), help="default: the shipped model's own")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data set the model was trained on")
+    parser.add_argument("--data", type=Path, help="folder of the data set the model was trained on; a table can also be built from the pictures that ship")
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -161,10 +164,26 @@ def _dataset(args: argparse.Namespace) -> str:
     return name
 
 
+def _images(args: argparse.Namespace, name: str, renderings: int = 1) -> "ImageSet":
+    """The data set in --data, where Debian's package puts it, or the pictures of a shipped model."""
+    from engines.guidance import datasets, references
+
+    folder = _folder(args, name)
+    if folder is not None:
+        return datasets.load(name, folder, renderings)
+    if args.model not in SHEETS:
+        raise EngineError(f"It is not known where the data of {args.model} lie.", remedy="Give their folder with --data.")
+    return references.as_image_set(references.read_sheet(resources.path("samples", SHEETS[args.model])), name)
+
+
+def _folder(args: argparse.Namespace, name: str) -> Path | None:
+    return args.data or (DEBIAN if name == "fashion-mnist" and DEBIAN.is_dir() else None)
+
+
 def build_table(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     import torch
 
-    from engines.guidance import datasets, sources, tables
+    from engines.guidance import sources, tables
     from engines.parallel import Group
 
     if args.threads:
@@ -173,15 +192,18 @@ def build_table(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         raise EngineError("--samples and --batch must be at least 1.", remedy="Use 500 and 64.")
     with Group() as group:
         model = sources.open_model(args.model, resources.path("weights"), group.device)
-        data = datasets.load(_dataset(args), args.data, renderings=1)
-        return tables.build(model, data, args.samples, args.out, job, group, args.batch, args.seed)
+        data = _images(args, _dataset(args))
+        return tables.build(model, data, args.samples, args.out, job, group, args.batch, args.seed) | {"images": len(data.labels)}
 
 
 def train_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     from engines.guidance.train import TrainRequest, train
 
     names = ("dataset", "data", "out", "widths", "blocks", "embedding", "steps", "hours", "batch", "rate", "seed", "threads")
-    return train(TrainRequest(**{name: getattr(args, name) for name in names}), job)
+    folder = _folder(args, args.dataset)
+    if folder is None:
+        raise EngineError("Training data do not ship with Vernier.", remedy="Get them as README says, and give their folder with --data.")
+    return train(TrainRequest(**{name: getattr(args, name) for name in names} | {"data": str(folder)}), job)
 
 
 def evaluate_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
@@ -189,7 +211,7 @@ def evaluate_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     from engines.guidance.evaluate import evaluate
 
     name = _dataset(args)
-    data = datasets.load(name, args.data, renderings=1)
-    held_out = datasets.load_fashion(args.data, "t10k") if name == "fashion-mnist" else None
+    data, folder = _images(args, name), _folder(args, name)
+    held_out = datasets.load_fashion(folder, "t10k") if name == "fashion-mnist" and folder else None
     base = Sampling(model=args.model, steps=args.steps, count=args.samples)
     return {"model": args.model} | evaluate(_engine("auto"), base, data, held_out, args.modes, args.strengths, job)

@@ -65,6 +65,12 @@ def read_sheet(path: Path) -> Sheet:
     return Sheet(images, labels, tuple(about["classes"]), about["credit"])
 
 
+def as_image_set(sheet: Sheet, name: str) -> ImageSet:
+    """A sheet's pictures as a data set, every one with the same chance: what there is when no data folder was given."""
+    count = len(sheet.labels)
+    return ImageSet(name, sheet.images[:, None], sheet.labels, np.ones(count), np.zeros(count, bool), sheet.classes, sheet.credit, "")
+
+
 def nearest(image: np.ndarray, sheet: Sheet) -> tuple[int, float]:
     """The sheet's image closest to `image` uint8 [H, W, C]: its index and root-mean-square distance in grey levels, 0-255."""
     gap = sheet.images.astype(np.float32) - image.astype(np.float32)

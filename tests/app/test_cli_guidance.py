@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from app import cli
+from app.commands import guidance as commands
 from engines.guidance.picture import read_png_request
 from engines.guidance.request import GuidanceRequest, Sampling, wrap
 
@@ -104,6 +105,16 @@ def test_train_then_table_then_sample(vernier, data, tmp_path):
     assert status == 0 and facts["samples"] == 4 and not list(tmp_path.glob("*.state0"))
     status, answer = vernier("sample", "--model", weights, "--mode", "recfg", "--steps", 2, "--count", 1, "--out", tmp_path / "out")
     assert status == 0 and len(answer["files"]) == 1
+
+
+def test_a_table_of_a_shipped_model_needs_no_data_folder_and_training_does(vernier, tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "DEBIAN", tmp_path / "not installed")
+    status, facts = vernier("table", "--model", "fashion-mnist", "--samples", 1, "--batch", 1, "--out", tmp_path / "t.safetensors")
+    assert status == 0 and facts["images"] == 160 and facts["samples"] == 1
+    status, answer = vernier("sample", *FAST, "--table", tmp_path / "t.safetensors", "--out", tmp_path / "out")
+    assert status == 0 and len(answer["files"]) == 2
+    status, answer = vernier("train", "guidance", "--dataset", "fashion-mnist", "--out", tmp_path / "m.safetensors")
+    assert status == 1 and "--data" in answer["remedy"]
 
 
 def test_two_processes_train_and_answer_once(data, tmp_path):

@@ -103,6 +103,12 @@ def test_a_session_file_named_on_the_command_line_is_opened(tmp_path):
     assert done.returncode == 0 and done.stdout.strip() == "77", done.stderr
 
 
+def test_without_a_display_it_says_so_instead_of_crashing(tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    done = subprocess.run([sys.executable, "-m", "app"], cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 1 and "no display" in done.stderr
+
+
 def test_the_bench_of_the_window_prints_its_numbers(tmp_path):
     done = subprocess.run([sys.executable, "-m", "app", "bench", "gui", "--seconds", "1"], cwd=ROOT, capture_output=True, text=True, timeout=120,
                           env=os.environ | {"QT_QPA_PLATFORM": "offscreen"})
