@@ -5,6 +5,7 @@ caliper, `VernierSlider` puts the number field, the unit and the reset above it.
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -361,8 +362,6 @@ class VernierSlider(QWidget):
             self.changed.emit(value)
 
     def _on_typed(self) -> None:
-        try:
+        with suppress(ValueError):  # after nonsense the field shows the value that still holds
             self._propose(self.scale.parsed(self.field.text()))
-        except ValueError:
-            pass  # the field shows the value that still holds
         self._show(self.value)
