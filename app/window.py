@@ -17,7 +17,7 @@ from app.settings import Settings, SettingsFile
 from app.theme import Theme
 from app.workspaces import TABLE, LazyEngine, Row
 from engines.job import EngineError
-from engines.worker import EngineWorker
+from engines.worker import BackgroundWorker, EngineWorker
 from widgets import glyphs, tokens
 from widgets.job_row import JobRow
 from widgets.log_panel import LogPanel
@@ -46,6 +46,7 @@ class Window(QMainWindow):
         self.notices, self._rows, self._closing = notices, {row.id: row for row in rows}, False
         self.documents = {row.id: Document(row.request(), self) for row in rows}
         self.workers: dict[str, EngineWorker] = {}
+        self.backgrounds: dict[str, BackgroundWorker] = {}
         self.workspaces: dict[str, QWidget] = {}
         self.keeper = Keeper(self._rows, self.documents, home, self)
         self.setAcceptDrops(True)
@@ -171,15 +172,17 @@ class Window(QMainWindow):
         self.tabs[name].setChecked(True)
         if name not in self.workspaces:
             row = self._rows[name]
-            worker = EngineWorker(LazyEngine(lambda: row.engine(self.settings.device)), self)
+            engine = LazyEngine(lambda: row.engine(self.settings.device))
+            worker, background = EngineWorker(engine, self), BackgroundWorker(engine.carry_out, self)
+            background.failed.connect(lambda ticket, error: self.notices.fail(error))
             worker.failed.connect(self.notices.fail)
             worker.busy.connect(lambda busy, name=name: self.job_row.set_busy(busy) if name == self.keeper.active else None)
             worker.progress.connect(lambda part, text, name=name: self.job_row.set_progress(part, text) if name == self.keeper.active else None)
-            workspace = row.widget(self.documents[name], worker)
+            workspace = row.widget(self.documents[name], worker, background)
             workspace.noticed.connect(self.notices.post)
             workspace.worked.connect(self.job_row.say)
             workspace.kept_changed.connect(self.keeper.touch)
-            self.workers[name], self.workspaces[name] = worker, workspace
+            self.workers[name], self.backgrounds[name], self.workspaces[name] = worker, background, workspace
             index = list(self._rows).index(name)
             blank = self.stack.widget(index)
             self.stack.removeWidget(blank)
@@ -187,6 +190,7 @@ class Window(QMainWindow):
             self.stack.insertWidget(index, workspace)
             self.keeper.register(name, (workspace.kept, workspace.set_kept))
             worker.start()
+            background.start()
             workspace.start()
             for panel in ("controls", "insight"):
                 self._fold(panel, getattr(self.settings, f"{panel}_shown"))
@@ -383,7 +387,7 @@ class Window(QMainWindow):
             event.ignore()
             return self._when_safe(self._close_now)
         self._machine.stop()
-        for worker in self.workers.values():
+        for worker in (*self.backgrounds.values(), *self.workers.values()):
             if not worker.close():
                 worker.terminate()
                 worker.wait()

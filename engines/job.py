@@ -46,6 +46,17 @@ class Job:
             self.shown = True
             self.tell("preview", (value,))
 
+    def news(self, value: Any) -> None:
+        """Hands a finished part of a long task over (a cell of a grid, a point of a curve); none is dropped."""
+        self.check()
+        self.tell("news", (value,))
+
+
+class Task(Protocol):
+    """Long work for the background lane: a frozen dataclass that knows how to be done with an engine."""
+
+    def carry_out(self, engine: Any, job: Job) -> Any: ...
+
 
 class Engine(Protocol):
     """What runs on an engine thread. Both methods are called on that thread only."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from engines.diffusion.schedules import Schedule
 
 Eps = Callable[[Tensor, float], Tensor]
+After = Callable[[int, float, Tensor], Tensor]  # (step, timestep reached, x) -> x that the next step starts from
 NAMES = ("ddim", "euler", "heun", "dpmpp-2m")
 
 
@@ -52,23 +53,30 @@ def evaluations(name: str, steps: int) -> int:
     return 2 * steps - 1 if name == "heun" else steps
 
 
-def sample(name: str, eps: Eps, x: Tensor, schedule: Schedule, steps: int) -> Iterator[Step]:
-    """Runs the named solver from noise x [B, ...]; yields each step as it is done. ValueError on an unknown name."""
+def untouched(i: int, t: float, x: Tensor) -> Tensor:
+    return x
+
+
+def sample(name: str, eps: Eps, x: Tensor, schedule: Schedule, steps: int, after: After = untouched) -> Iterator[Step]:
+    """Runs the named solver from noise x [B, ...]; yields each step as it is done. ValueError on an unknown name.
+
+    `after` may move x between two steps; it is not called after the last one.
+    """
     if name not in NAMES:
         raise ValueError(f"unknown sampler {name!r}")
-    return _SOLVERS[name](eps, x, schedule, grid(name, schedule, steps))
+    return _SOLVERS[name](eps, x, schedule, grid(name, schedule, steps), after)
 
 
-def _first_order(eps: Eps, x: Tensor, schedule: Schedule, times: list[float]) -> Iterator[Step]:
+def _first_order(eps: Eps, x: Tensor, schedule: Schedule, times: list[float], after: After) -> Iterator[Step]:
     """DDIM with eta = 0 [DDIM, Eq. 12]; in x / alpha over rho it is Euler's method, so both names share it."""
     for i, (t, s) in enumerate(zip(times, [*times[1:], None], strict=True)):
         e = eps(x, t)
         x0 = (x - schedule.sigma(t) * e) / schedule.alpha(t)
-        x = x0 if s is None else schedule.alpha(s) * x0 + schedule.sigma(s) * e
+        x = x0 if s is None else after(i, s, schedule.alpha(s) * x0 + schedule.sigma(s) * e)
         yield Step(i, t, s, x, e, x0)
 
 
-def _heun(eps: Eps, x: Tensor, schedule: Schedule, times: list[float]) -> Iterator[Step]:
+def _heun(eps: Eps, x: Tensor, schedule: Schedule, times: list[float], after: After) -> Iterator[Step]:
     """Heun's second-order method in x / alpha over rho [EDM, Alg. 1 without churn]; the last step is Euler's."""
     for i, (t, s) in enumerate(zip(times, [*times[1:], None], strict=True)):
         e = eps(x, t)
@@ -77,11 +85,11 @@ def _heun(eps: Eps, x: Tensor, schedule: Schedule, times: list[float]) -> Iterat
             x = x0
         else:
             e_s = eps(schedule.alpha(s) * x0 + schedule.sigma(s) * e, s)
-            x = schedule.alpha(s) * (x / schedule.alpha(t) + (schedule.rho(s) - schedule.rho(t)) * (e + e_s) / 2)
+            x = after(i, s, schedule.alpha(s) * (x / schedule.alpha(t) + (schedule.rho(s) - schedule.rho(t)) * (e + e_s) / 2))
         yield Step(i, t, s, x, e, x0)
 
 
-def _dpmpp_2m(eps: Eps, x: Tensor, schedule: Schedule, times: list[float]) -> Iterator[Step]:
+def _dpmpp_2m(eps: Eps, x: Tensor, schedule: Schedule, times: list[float], after: After) -> Iterator[Step]:
     """DPM-Solver++ (2M) on x0 predictions [DPM-Solver++, Alg. 2]; the first and the last step are first order."""
     before, h_before = None, 0.0
     for i, (t, s) in enumerate(zip(times, [*times[1:], None], strict=True)):
@@ -92,7 +100,7 @@ def _dpmpp_2m(eps: Eps, x: Tensor, schedule: Schedule, times: list[float]) -> It
         else:
             h = schedule.lam(s) - schedule.lam(t)
             d = x0 if before is None else x0 + (x0 - before) * (h / (2 * h_before))
-            x = (schedule.sigma(s) / schedule.sigma(t)) * x - schedule.alpha(s) * math.expm1(-h) * d
+            x = after(i, s, (schedule.sigma(s) / schedule.sigma(t)) * x - schedule.alpha(s) * math.expm1(-h) * d)
             before, h_before = x0, h
         yield Step(i, t, s, x, e, x0)
 

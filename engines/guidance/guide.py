@@ -8,18 +8,29 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engines.diffusion import samplers
 from engines.diffusion.schedules import Schedule
 from engines.guidance import recfg, rivals
-from engines.guidance.request import Sampling
+from engines.guidance.request import Curve, Sampling
 
 APG_RADIUS = 15.0 / math.sqrt(16384)  # the paper's norm threshold of 15 for 4 x 64 x 64 latents, per root pixel
 Pair = Callable[[Tensor, float], tuple[Tensor, Tensor]]
+
+
+class Correction(Protocol):
+    """What mode "calibrated" adds for one class and strength (engines/guidance/calibrated.py)."""
+
+    def offset(self, lam: float) -> Tensor | None:
+        """o [1, C, H, W] in eps units at lambda; None where there is none."""
+
+    def restore(self, x: Tensor, lam: float, lam_next: float, alpha_next: float) -> Tensor:
+        """x after a guided step, its variance given back."""
 
 
 @dataclass
@@ -30,6 +41,7 @@ class Call:
     guided: bool
     gamma_1: float
     gamma_0: Any  # number or [1, C, H, W]
+    offset: Tensor | None = None  # added to eps_hat
 
 
 def guided_steps(settings: Sampling, schedule: Schedule) -> list[bool]:
@@ -46,19 +58,32 @@ def notes(settings: Sampling, schedule: Schedule) -> tuple[str, ...]:
     return (f"guided in {len(on)} of {settings.steps} steps" + (f" ({on[0]} to {on[-1]})" if on else ""),)
 
 
-def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any]) -> list[Call]:
+def curve_at(curve: Curve, rho: float) -> float:
+    """A curve's value at a noise level: linear in log rho, held beyond its ends."""
+    levels, values = zip(*curve, strict=True)
+    return float(np.interp(math.log(rho), np.log(levels), values))
+
+
+def coefficients(settings: Sampling, rho: float, ratio: Callable[[], Any]) -> tuple[float, Any]:
+    """gamma_1 and gamma_0 of a guided call at noise level rho. ratio() is r of the ReCFG modes."""
+    g1 = settings.gamma_1
+    if settings.mode == "free":
+        return g1, 1 - g1 if settings.gamma_0 is None else settings.gamma_0
+    if settings.mode == "curve":
+        g1 = curve_at(settings.curve_1, rho) if settings.curve_1 else g1
+        return g1, curve_at(settings.curve_0, rho) if settings.curve_0 else 1 - g1
+    return g1, recfg.gamma_0(g1, ratio()) if settings.mode in ("recfg", "literal") else 1 - g1
+
+
+def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any], correction: Correction | None = None) -> list[Call]:
     """One Call per network call, in the sampler's order. ratio(t) is the table's row for ReCFG modes."""
     times, guided, calls = samplers.grid(settings.sampler, schedule, settings.steps), guided_steps(settings, schedule), []
     for i, t in enumerate(times):
         asked = [t, times[i + 1]] if settings.sampler == "heun" and i + 1 < len(times) else [t]
         for at in asked:
-            g1 = settings.gamma_1
-            if settings.mode == "free":
-                g0 = 1 - g1 if settings.gamma_0 is None else settings.gamma_0
-            else:
-                g0 = recfg.gamma_0(g1, ratio(at)) if settings.mode in ("recfg", "literal") and guided[i] else 1 - g1
-            plain = not guided[i] or (g1 == 1 and settings.mode != "free") or (settings.mode == "free" and g1 == 1 and g0 == 0)
-            calls.append(Call(at, not plain, g1 if guided[i] else 1.0, g0 if guided[i] else 0.0))
+            g1, g0 = coefficients(settings, schedule.rho(at), lambda at=at: ratio(at)) if guided[i] else (1.0, 0.0)
+            acts = guided[i] and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
+            calls.append(Call(at, acts, g1, g0, correction.offset(schedule.lam(at)) if correction and acts else None))
     return calls
 
 
@@ -72,6 +97,7 @@ class Guide:
     pair: Pair
     conditional: Callable[[Tensor, float], Tensor]
     check: Callable[[], None]
+    correction: Correction | None = None
     measure: bool = True
     nfe: int = 0
     network_seconds: float = 0.0
@@ -79,6 +105,8 @@ class Guide:
 
     def __post_init__(self) -> None:
         self._next = iter(self.calls)
+        self._times = samplers.grid(self.settings.sampler, self.schedule, self.settings.steps)
+        self._guided = guided_steps(self.settings, self.schedule)
         self._apg: rivals.Apg | None = None
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
@@ -102,7 +130,16 @@ class Guide:
             x0 = self._apg((x - sigma * eps_c) / alpha, (x - sigma * eps_u) / alpha)
             return (x - alpha * x0) / sigma
         eps_hat = recfg.combine(eps_c, eps_u, g1, call.gamma_0)
+        if call.offset is not None:
+            eps_hat = eps_hat + call.offset
         return rivals.rescale(eps_hat, eps_c) if mode == "rescale" else eps_hat
+
+    def after(self, i: int, t: float, x: Tensor) -> Tensor:
+        """Hook between two steps: the correction's variance stage, where step i was guided."""
+        if self.correction is None or not self._guided[i]:
+            return x
+        start = self._times[i]
+        return self.correction.restore(x, self.schedule.lam(start), self.schedule.lam(t), self.schedule.alpha(t))
 
     def _note(self, call: Call, eps_c: Tensor, eps_u: Tensor | None) -> None:
         g0 = float(call.gamma_0.mean()) if isinstance(call.gamma_0, Tensor) else float(call.gamma_0)
@@ -115,6 +152,6 @@ class Guide:
 def run(guide: Guide, x: Tensor, shown: Callable[[samplers.Step], None] = lambda step: None) -> Tensor:
     """The finished samples [B, ...]; `shown` sees every step."""
     with torch.inference_mode():
-        for step in samplers.sample(guide.settings.sampler, guide, x, guide.schedule, guide.settings.steps):
+        for step in samplers.sample(guide.settings.sampler, guide, x, guide.schedule, guide.settings.steps, guide.after):
             shown(step)
     return step.x

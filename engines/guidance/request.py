@@ -8,11 +8,13 @@ from engines.job import EngineError
 
 VERSION = 1
 TOYS = ("toy-1d", "toy-gauss", "toy-bimodal")
-MODES = ("cfg", "recfg", "literal", "free", "rescale", "zero-star", "apg")
+MODES = ("cfg", "recfg", "calibrated", "literal", "free", "curve", "rescale", "zero-star", "apg")
 SAMPLERS = ("ddim", "euler", "heun", "dpmpp-2m")
 VIEWS = ("side", "wipe", "flip", "difference")
 OPTIONAL = ("gamma_0", "label_2", "seed_2")
 DRAFT_STEPS, DRAFT_POINTS = 4, 5000
+CURVE_POINTS = 32
+Curve = tuple[tuple[float, float], ...]  # (noise level sigma/alpha, value), levels rising; linear in log sigma/alpha between
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,9 @@ class Sampling:
 
     model: str = "emoji3d"  # a shipped model, a toy, or the path of a .safetensors file
     table: str = ""  # path of a ReCFG table; empty = the one beside the model
+    calibration: str = ""  # path of a calibration for mode "calibrated"; empty = the one beside the model
+    prompt: str = ""  # of a text-conditioned pipeline; its `label` is not read
+    negative: str = ""  # what the unconditional branch is asked instead of nothing
     label: int = 0
     label_2: int | None = None  # blend partner
     blend: float = 0.0  # 0 = label, 1 = label_2
@@ -35,11 +40,14 @@ class Sampling:
     seed_mix: float = 0.0  # 0 = seed, 1 = seed_2
     count: int = 16
     guide_above: float = 0.0  # guided where guide_above < sigma/alpha <= guide_below
-    guide_below: float = math.inf
+    guide_below: float = math.inf  # in mode "calibrated" infinity stands for the level that the calibration was tuned to
+    sharpness: float = 0.0  # mode "calibrated": 0 gives the unguided variance back, 1 leaves what guidance took
+    curve_1: Curve = ()  # mode "curve": gamma_1 over the noise level; empty = gamma_1 everywhere
+    curve_0: Curve = ()  # mode "curve": gamma_0; empty = 1 - gamma_1
 
     def __post_init__(self) -> None:
         limits = {"gamma_1": (0, 30), "gamma_0": (-29, 29), "steps": (1, 1000), "count": (1, 50_000), "blend": (0, 1),
-                  "seed_mix": (0, 1), "c": (-5, 5), "label": (0, 100_000), "label_2": (0, 100_000),
+                  "seed_mix": (0, 1), "sharpness": (0, 1), "c": (-5, 5), "label": (0, 100_000), "label_2": (0, 100_000),
                   "seed": (0, 2**32 - 1), "seed_2": (0, 2**32 - 1), "guide_above": (0, math.inf), "guide_below": (0, math.inf)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -51,15 +59,19 @@ class Sampling:
             if getattr(self, name) not in words:
                 raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy=f"Use one of: {', '.join(words)}.")
 
-        for name in ("model", "table"):
+        for name in ("curve_1", "curve_0"):
+            _check_curve(name, getattr(self, name))
+        for name in ("model", "table", "calibration", "prompt", "negative"):
             if not isinstance(getattr(self, name), str):
-                raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy="It must be a name or a path.")
+                raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy="It must be text.")
         for name in ("label", "label_2", "steps", "seed", "seed_2", "count"):
             if isinstance(getattr(self, name), float):
                 raise EngineError(f"{name} is {getattr(self, name)}.", remedy="It must be a whole number.")
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"guide_below": None if math.isinf(self.guide_below) else self.guide_below}
+        """As JSON gives it back: lists for tuples, None for infinity."""
+        return asdict(self) | {"guide_below": None if math.isinf(self.guide_below) else self.guide_below,
+                               "curve_1": [list(point) for point in self.curve_1], "curve_0": [list(point) for point in self.curve_0]}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -67,7 +79,24 @@ class Sampling:
         values = _known(cls, values)
         if values.get("guide_below", 0) is None:
             values["guide_below"] = math.inf
+        for name in {"curve_1", "curve_0"} & values.keys():
+            values[name] = _tuples(values[name])
         return cls(**values)
+
+
+def _check_curve(name: str, curve: Any) -> None:
+    """EngineError unless `curve` is a Curve with at most CURVE_POINTS points and values in [-29, 30]."""
+    fits = isinstance(curve, tuple) and len(curve) <= CURVE_POINTS and all(
+        isinstance(point, tuple) and len(point) == 2 and all(isinstance(v, int | float) and math.isfinite(v) for v in point)
+        and point[0] > 0 and -29 <= point[1] <= 30 for point in curve)
+    if not fits or any(low[0] >= high[0] for low, high in zip(curve, curve[1:], strict=False)):
+        raise EngineError(f"{name} is not a curve over the noise level.",
+                          remedy=f"Give up to {CURVE_POINTS} points (level, value), levels rising, values between -29 and 30.")
+
+
+def _tuples(value: Any) -> Any:
+    """JSON knows lists only."""
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Slow:
 class Panel(QWidget):
     noticed, worked, kept_changed = Signal(str, str, str), Signal(str), Signal()
 
-    def __init__(self, document, worker):
+    def __init__(self, document, worker, background):
         super().__init__()
         self.document, self.worker, self.shown, self.opened, self.extra = document, worker, {}, [], {}
 

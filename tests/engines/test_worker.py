@@ -5,7 +5,7 @@ from threading import Event, Semaphore, current_thread, main_thread
 import pytest
 
 from engines.job import EngineError
-from engines.worker import EngineWorker
+from engines.worker import BackgroundWorker, EngineWorker
 
 
 class StepEngine:
@@ -139,3 +139,66 @@ def test_busy_goes_off_when_the_last_request_ends_and_not_before(qtbot, engine, 
     assert [news[1] for news in heard] == [True, True]
     engine.go.release(10)
     qtbot.waitUntil(lambda: [news[1] for news in heard] == [True, True, False])
+
+
+class Counted:
+    """A long task: tells its parts, fails or waits as the test says."""
+
+    def __init__(self, name, parts=3, gate=None, fault=None):
+        self.name, self.parts, self.gate, self.fault = name, parts, gate, fault
+
+    def carry_out(self, job):
+        for part in range(self.parts):
+            job.news(part)
+            while self.gate is not None and not self.gate.wait(0.002):
+                job.check()
+        if self.fault:
+            raise self.fault
+        return self.name
+
+
+@pytest.fixture
+def background(qapp):
+    made = BackgroundWorker(lambda task, job: task.carry_out(job))
+    heard = []
+    for kind in ("started_", "news", "done", "failed", "stopped"):
+        getattr(made, kind).connect(lambda *values, kind=kind: heard.append((kind, *values)))
+    made.start()
+    yield made, heard
+    assert made.close()
+
+
+def test_long_tasks_run_one_after_the_other_and_tell_every_part(background, qtbot):
+    worker, heard = background
+    first, second = worker.submit(Counted("a")), worker.submit(Counted("b", parts=1))
+    qtbot.waitUntil(lambda: ("done", second, "b") in heard)
+    assert heard == [("started_", first), *(("news", first, part) for part in range(3)), ("done", first, "a"),
+                     ("started_", second), ("news", second, 0), ("done", second, "b")]
+
+
+def test_a_cancelled_task_says_nothing_more_and_the_next_one_runs(background, qtbot):
+    worker, heard = background
+    gate = Event()
+    first, waiting, last = worker.submit(Counted("a", gate=gate)), worker.submit(Counted("b")), worker.submit(Counted("c", parts=0))
+    qtbot.waitUntil(lambda: ("news", first, 0) in heard)
+    worker.cancel(waiting)
+    worker.cancel(first)
+    qtbot.waitUntil(lambda: ("done", last, "c") in heard)
+    after = heard[heard.index(("stopped", first)) + 1 :]
+    assert [entry for entry in after if entry[1] != last] == []
+    assert not any(entry[1] == waiting for entry in heard if entry[0] != "stopped") and worker.waiting() == 0
+
+
+def test_a_failed_task_is_told_and_the_thread_lives_on(background, qtbot):
+    worker, heard = background
+    fault = ValueError("no")
+    broken, whole = worker.submit(Counted("a", parts=0, fault=fault)), worker.submit(Counted("b", parts=0))
+    qtbot.waitUntil(lambda: ("done", whole, "b") in heard)
+    assert ("failed", broken, fault) in heard
+
+
+def test_closing_stops_the_running_task(background, qtbot):
+    worker, heard = background
+    ticket = worker.submit(Counted("a", gate=Event()))
+    qtbot.waitUntil(lambda: ("news", ticket, 0) in heard)
+    assert worker.close(2000)

@@ -17,7 +17,9 @@ TOY_CLASSES = 4
 MODE_ROWS = (
     ("cfg", "CFG", "Classifier-free guidance: eps = gamma_1 eps_c + (1 - gamma_1) eps_u"),
     ("recfg", "ReCFG", "Rectified guidance: gamma_0 comes from a table per class, noise level and pixel (Eq. 45)"),
+    ("calibrated", "Calibrated", "Ours: guided below a noise level only, with stored corrections that keep the mean and the variance of the class"),
     ("free", "Free", "gamma_1 and gamma_0 each on its own slider"),
+    ("curve", "Curve", "gamma_1 and gamma_0 as curves over the noise level, drawn by hand"),
     ("rescale", "Rescale", "CFG, its spread set back to that of the conditional prediction (Lin et al. 2305.08891)"),
     ("zero-star", "CFG-Zero*", "CFG with the unconditional part projected, per image (2503.18886)"),
     ("apg", "APG", "Adaptive projected guidance: only the part of the difference that changes the image (2410.02416)"),

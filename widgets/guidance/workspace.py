@@ -37,9 +37,9 @@ class GuidanceWorkspace(QWidget):
     worked = Signal(str)
     kept_changed = Signal()
 
-    def __init__(self, document: Any, worker: Any, samples: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Any, worker: Any, samples: Path, background: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._document, self._worker = document, worker
+        self._document, self._worker, self._background = document, worker, background
         self._results: OrderedDict[tuple, Outcome] = OrderedDict()
         self._sliding, self._smooth = False, False
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model

@@ -38,22 +38,45 @@ class Worker(QObject):
         self.done.emit(Outcome(draw.request, sides, draw.draft))
 
 
+class Background(QObject):
+    """The signals of a BackgroundWorker; remembers the tasks."""
+
+    started_, stopped, progress = Signal(int), Signal(int), Signal(int, float, str)
+    news, done, failed = Signal(int, object), Signal(int, object), Signal(int, Exception)
+
+    def __init__(self):
+        super().__init__()
+        self.tasks, self.cancelled = [], []
+
+    def submit(self, task):
+        self.tasks.append(task)
+        return len(self.tasks)
+
+    def cancel(self, ticket):
+        self.cancelled.append(ticket)
+        self.stopped.emit(ticket)
+
+    def waiting(self):
+        return len(self.tasks)
+
+
 @dataclass
 class Bench:
     document: Document
     worker: Worker
+    background: Background
     workspace: GuidanceWorkspace
     said: list = field(default_factory=list)
 
 
 @pytest.fixture
 def bench(qtbot):
-    worker, document = Worker(), Document(GuidanceRequest())
-    workspace = GuidanceWorkspace(document, worker, resources.path("samples"))
+    worker, background, document = Worker(), Background(), Document(GuidanceRequest())
+    workspace = GuidanceWorkspace(document, worker, resources.path("samples"), background)
     qtbot.addWidget(workspace)
     workspace.resize(1280, 720)
     workspace.show()
-    made = Bench(document, worker, workspace)
+    made = Bench(document, worker, background, workspace)
     workspace.noticed.connect(lambda *words: made.said.append(words))
     workspace.start()
     yield made
