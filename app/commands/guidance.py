@@ -33,7 +33,7 @@ def add_parsers(subparsers: Any) -> None:
 
     table = subparsers.add_parser("table", help="build a ReCFG table; scales out with torchrun")
     table.add_argument("--model", required=True, help=MODEL_HELP)
-    _add_data(table)
+    add_data(table)
     table.add_argument("--samples", type=int, default=500, help="draws a class (default 500)")
     table.add_argument("--out", type=Path, required=True)
     table.add_argument("--batch", type=int, default=64)
@@ -51,17 +51,8 @@ def add_parsers(subparsers: Any) -> None:
         train.add_argument(f"--{name}", type=kind, default=default, help=f"default {default}")
     train.set_defaults(run=train_model)
 
-    evaluate = verbs(subparsers, "evaluate").add_parser("guidance", help="the numbers of a model card")
-    evaluate.add_argument("--model", required=True, help=MODEL_HELP)
-    _add_data(evaluate)
-    evaluate.add_argument("--samples", type=int, default=64, help="samples a class and setting (default 64)")
-    evaluate.add_argument("--steps", type=int, default=20)
-    evaluate.add_argument("--strengths", type=lambda text: tuple(float(part) for part in text.split(",")), default=(1.0, 2.0, 4.0), metavar="G,G,...")
-    evaluate.add_argument("--modes", type=lambda text: tuple(text.split(",")), default=("cfg", "recfg"), metavar="M,M,...")
-    evaluate.set_defaults(run=evaluate_model)
 
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", choices=sorted(set(DATASETS.values())), help="default: the shipped model's own")
     parser.add_argument("--data", type=Path, help="folder of the data set the model was trained on; a table can also be built from the pictures that ship")
 
@@ -85,6 +76,8 @@ def _add_sample(subparsers: Any) -> None:
     parser.add_argument("--sampler", choices=SAMPLERS, default="dpmpp-2m")
     parser.add_argument("--guide-below", type=float, default=math.inf, metavar="RHO", help="guide at noise levels sigma/alpha up to this")
     parser.add_argument("--guide-above", type=float, default=0.0, metavar="RHO", help="and above this")
+    parser.add_argument("--sharpness", type=float, default=0.0, help="mode calibrated: 0 gives the class's variance back, 1 leaves what guidance took")
+    parser.add_argument("--calibration", default="", help="a calibration other than the one beside the model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seed-2", type=int, help="another seed to mix with")
     parser.add_argument("--seed-mix", type=float, default=0.5, help="how far to go towards it (default 0.5)")
@@ -96,13 +89,13 @@ def _add_sample(subparsers: Any) -> None:
 
 
 def sample(args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    engine = _engine(args.device)
+    engine = open_engine(args.device)
     blended, mixed = args.blend_with is not None, args.seed_2 is not None
     settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
                         label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
                         c=args.c, mode=args.mode, gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps, sampler=args.sampler,
                         seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=args.count,
-                        guide_above=args.guide_above, guide_below=args.guide_below)
+                        guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration)
     return _drawn(engine, GuidanceRequest(settings), args, job)
 
 
@@ -118,10 +111,10 @@ def run_request(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             raise EngineError(f"{path.name} could not be read as a request ({error}).", remedy="Give a JSON request or a PNG that Vernier saved.") from error
         request = unwrap(values)
-    return _drawn(_engine(args.device), request, args, job)
+    return _drawn(open_engine(args.device), request, args, job)
 
 
-def _engine(device: str) -> "GuidanceEngine":
+def open_engine(device: str) -> "GuidanceEngine":
     from engines.device import pick
     from engines.guidance.engine import GuidanceEngine
 
@@ -157,18 +150,18 @@ def _toy_numbers(side: Any) -> dict[str, Any]:
             "variance_ratio": toy.variance_ratio, "finite_t": toy.finite_t, "limit": toy.limit}
 
 
-def _dataset(args: argparse.Namespace) -> str:
+def dataset(args: argparse.Namespace) -> str:
     name = args.dataset or DATASETS.get(args.model)
     if name is None:
         raise EngineError(f"It is not known which data {args.model} was trained on.", remedy="Say so with --dataset emoji or fashion-mnist.")
     return name
 
 
-def _images(args: argparse.Namespace, name: str, renderings: int = 1) -> "ImageSet":
+def images(args: argparse.Namespace, name: str, renderings: int = 1) -> "ImageSet":
     """The data set in --data, where Debian's package puts it, or the pictures of a shipped model."""
     from engines.guidance import datasets, references
 
-    folder = _folder(args, name)
+    folder = folder_of(args, name)
     if folder is not None:
         return datasets.load(name, folder, renderings)
     if args.model not in SHEETS:
@@ -176,7 +169,7 @@ def _images(args: argparse.Namespace, name: str, renderings: int = 1) -> "ImageS
     return references.as_image_set(references.read_sheet(resources.path("samples", SHEETS[args.model])), name)
 
 
-def _folder(args: argparse.Namespace, name: str) -> Path | None:
+def folder_of(args: argparse.Namespace, name: str) -> Path | None:
     return args.data or (DEBIAN if name == "fashion-mnist" and DEBIAN.is_dir() else None)
 
 
@@ -192,7 +185,7 @@ def build_table(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         raise EngineError("--samples and --batch must be at least 1.", remedy="Use 500 and 64.")
     with Group() as group:
         model = sources.open_model(args.model, resources.path("weights"), group.device)
-        data = _images(args, _dataset(args))
+        data = images(args, dataset(args))
         return tables.build(model, data, args.samples, args.out, job, group, args.batch, args.seed) | {"images": len(data.labels)}
 
 
@@ -200,18 +193,7 @@ def train_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     from engines.guidance.train import TrainRequest, train
 
     names = ("dataset", "data", "out", "widths", "blocks", "embedding", "steps", "hours", "batch", "rate", "seed", "threads")
-    folder = _folder(args, args.dataset)
+    folder = folder_of(args, args.dataset)
     if folder is None:
         raise EngineError("Training data do not ship with Vernier.", remedy="Get them as README says, and give their folder with --data.")
     return train(TrainRequest(**{name: getattr(args, name) for name in names} | {"data": str(folder)}), job)
-
-
-def evaluate_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    from engines.guidance import datasets
-    from engines.guidance.evaluate import evaluate
-
-    name = _dataset(args)
-    data, folder = _images(args, name), _folder(args, name)
-    held_out = datasets.load_fashion(folder, "t10k") if name == "fashion-mnist" and folder else None
-    base = Sampling(model=args.model, steps=args.steps, count=args.samples)
-    return {"model": args.model} | evaluate(_engine("auto"), base, data, held_out, args.modes, args.strengths, job)

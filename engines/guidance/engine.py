@@ -1,7 +1,9 @@
 """The Guidance engine: requests in, pictures or points out. Keeps the models and tables it has opened."""
 
+import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ import numpy as np
 import torch
 
 from engines.diffusion.noise import mixed, noise
-from engines.guidance import sources, tables, toys
-from engines.guidance.guide import Guide, notes, plan, run
+from engines.guidance import calibrations, sources, tables, toys
+from engines.guidance.guide import Correction, Guide, notes, plan, run
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.request import TOYS, Draw, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
@@ -28,6 +30,7 @@ class GuidanceEngine:
         self.folder, self.device = folder, device
         self._models: dict[str, sources.Model] = {}
         self._tables: dict[str, tables.Table] = {}
+        self._calibrations: dict[str, calibrations.Calibrations] = {}
 
     def run(self, draw: Draw | GuidanceRequest | Sampling, job: Job) -> Outcome:
         """Both sides of a request, previews after every step unless it is a draft. Raises EngineError, Cancelled."""
@@ -59,8 +62,7 @@ class GuidanceEngine:
 
     def table(self, settings: Sampling) -> tables.Table:
         """The table that the settings name, or the one beside their model. EngineError saying how to build it where there is none."""
-        name = settings.model
-        beside = self.folder / f"{name}.table.safetensors" if name in sources.SHIPPED else Path(name).with_suffix(".table.safetensors")
+        name, beside = settings.model, self.beside(settings.model, "table")
         path = Path(settings.table) if settings.table else beside
         key = f"{name}\n{path}"
         if key not in self._tables:
@@ -72,9 +74,41 @@ class GuidanceEngine:
             self._tables[key] = tables.read(path, self.model(name))
         return self._tables[key]
 
+    def calibration(self, settings: Sampling) -> calibrations.Calibrations | None:
+        """The calibration that the settings name, or the one beside their model; None where there is none beside it."""
+        name, beside = settings.model, self.beside(settings.model, "calibration")
+        path = Path(settings.calibration) if settings.calibration else beside
+        if path == beside and not path.exists():
+            return None
+        key = f"{name}\n{path}"
+        if key not in self._calibrations:
+            if path == beside and name in sources.SHIPPED:
+                verify(path)
+            self._calibrations[key] = calibrations.read(path, self.model(name))
+        return self._calibrations[key]
+
     def close(self) -> None:
-        self._models.clear()
-        self._tables.clear()
+        for cache in (self._models, self._tables, self._calibrations):
+            cache.clear()
+
+    def beside(self, name: str, kind: str) -> Path:
+        """Where a model's table, calibration or reference lies when no other is named."""
+        return self.folder / f"{name}.{kind}.safetensors" if name in sources.SHIPPED else Path(name).with_suffix(f".{kind}.safetensors")
+
+    def _corrected(self, settings: Sampling) -> tuple[Sampling, Correction | None, str, tuple[str, ...]]:
+        """Mode "calibrated": the settings with the noise level in force, the correction, its file's hash, and what to tell."""
+        if settings.mode != "calibrated":
+            return settings, None, "", ()
+        found = self.calibration(settings)
+        level = settings.guide_below if math.isfinite(settings.guide_below) else found.rho_hi if found else calibrations.DEFAULT_LEVEL
+        settings = replace(settings, guide_below=level)
+        blended = settings.label_2 is not None and settings.blend > 0
+        one = None if found is None or blended else found.of(settings.label)
+        if one is None:
+            why = "this model has no calibration" if found is None else "a blend has no calibration" if blended else "this class has no calibration"
+            return settings, None, "", (f"{why}: the guidance interval alone",)
+        beyond = (f"no offset above noise level {found.rho_hi:g}, where the calibration ends",) if level > found.rho_hi * (1 + 1e-9) else ()
+        return settings, one.at(settings.gamma_1, settings.sharpness), found.hash, beyond
 
     def _ratio(self, settings: Sampling, model: sources.Model) -> tuple[Callable[[float], Any], str]:
         """t -> r for the table modes, and the table's hash."""
@@ -87,14 +121,15 @@ class GuidanceEngine:
     def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None]) -> Side:
         model = self.model(settings.model)
         ratio, table_hash = self._ratio(settings, model)
+        asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
         sources.memory_check(model, min(settings.count, BATCH))
-        calls = plan(settings, model.schedule, ratio)
+        calls = plan(settings, model.schedule, ratio, correction)
         job.check()
         started, network, nfe = time.perf_counter(), 0.0, 0
         done, clipped, per_step = [], 0.0, {}
 
         def side(images: np.ndarray, **more: Any) -> Side:
-            return Side(settings, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash,
+            return Side(asked, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash or calibration_hash,
                         seconds=time.perf_counter() - started, **more)
 
         for first in range(0, settings.count, BATCH):
@@ -102,7 +137,7 @@ class GuidanceEngine:
             rows = model.label_rows(settings.label, count, settings.label_2, settings.blend)
             x = _start(settings, first, count, model)
             guide = Guide(settings, model.schedule, calls, lambda x, t, rows=rows: model.pair(x, t, rows),
-                          lambda x, t, rows=rows: model.predict(x, t, rows), job.check)
+                          lambda x, t, rows=rows: model.predict(x, t, rows), job.check, correction)
 
             def shown(step, first: int = first) -> None:
                 tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
@@ -116,7 +151,7 @@ class GuidanceEngine:
             network, nfe = network + guide.network_seconds, nfe + guide.nfe
             per_step = per_step or {key: np.array(values) for key, values in guide.record.items()}
         return side(np.concatenate(done), network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
-                    notes=notes(settings, model.schedule))
+                    notes=notes(settings, model.schedule) + told)
 
 
 def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> torch.Tensor:

@@ -2,12 +2,18 @@
 
 import math
 import time
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
 
+from engines.diffusion import samplers
 from engines.diffusion.mixture import Toy, toy
 from engines.diffusion.noise import noise_block
+from engines.guidance.calibrated import SOLVER, ClassCalibration, calibrate
+from engines.guidance.calibrations import DEFAULT_LEVEL
+from engines.guidance.calibrations import SEED as CALIBRATION_SEED
 from engines.guidance.guide import Guide, notes, plan, run
 from engines.guidance.outcome import Side, ToyNumbers
 from engines.guidance.recfg import least_squares_ratio
@@ -16,6 +22,7 @@ from engines.guidance.theory import finite_t, limit
 from engines.job import EngineError, Job
 
 PATHS = 64  # trajectories kept
+DRAWS = 256  # of a toy's calibration
 BINS = {1: 161, 2: 81}
 
 
@@ -25,10 +32,15 @@ def sample(settings: Sampling, job: Job) -> Side:
     c = settings.c if model.dim == 1 else settings.label
     if model.dim > 1 and settings.label >= model.classes:
         raise EngineError(f"{settings.model} has no class {settings.label}.", remedy=f"Its classes are 0 to {model.classes - 1}.")
-    calls = plan(settings, model.schedule, lambda t: ratio(model, settings.mode, c, t))
     started = time.perf_counter()
+    asked, correction = settings, None
+    if settings.mode == "calibrated":
+        settings = replace(settings, guide_below=DEFAULT_LEVEL if math.isinf(settings.guide_below) else settings.guide_below)
+        correction = _calibrated(model.name, c, settings.gamma_1, settings.guide_below, settings.steps)
+        correction = correction and correction.at(settings.gamma_1, settings.sharpness)
+    calls = plan(settings, model.schedule, lambda t: ratio(model, settings.mode, c, t), correction)
     guide = Guide(settings, model.schedule, calls, lambda x, t: (model.eps(x, t, c), model.eps(x, t, None)),
-                  lambda x, t: model.eps(x, t, c), job.check)
+                  lambda x, t: model.eps(x, t, c), job.check, correction)
     x = noise_block(settings.seed, settings.count, model.dim)
     paths = [x[:PATHS].numpy().copy()]
     points = run(guide, x, lambda step: paths.append(step.x[:PATHS].numpy().copy())).numpy()
@@ -36,9 +48,20 @@ def sample(settings: Sampling, job: Job) -> Side:
         raise EngineError("The samples ran off to infinity.", remedy="Bring the coefficient sum S closer to 1, or take more steps.")
     seconds = time.perf_counter() - started
     names = () if model.dim == 1 else tuple(f"class {k}" for k in range(model.classes))
-    return Side(settings, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
+    return Side(asked, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
                 nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()},
                 toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule))
+
+
+@lru_cache(64)
+def _calibrated(name: str, c: float, gamma_1: float, level: float, steps: int) -> ClassCalibration | None:
+    """A toy is calibrated on the spot, for the strength and the steps asked for; None where no step lies below the level, or w = 1."""
+    model = toy(name)
+    if gamma_1 <= 1 or not any(model.schedule.rho(t) <= level for t in samplers.grid(SOLVER, model.schedule, steps)):
+        return None
+    z = noise_block(CALIBRATION_SEED, DRAWS, model.dim)
+    return calibrate(lambda x, t: (model.eps(x, t, c), model.eps(x, t, None)), lambda x, t: model.eps(x, t, c), model.schedule, z, (gamma_1,), level,
+                     steps, model.dim, Job(), shrink=False)
 
 
 def ratio(model: Toy, mode: str, c: float, t: float) -> torch.Tensor | float:
