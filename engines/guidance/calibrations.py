@@ -1,7 +1,7 @@
 """Files of calibrated guidance: built class by class with the model alone, kept in one safetensors file, read for any run.
 
 S strengths, K calibrated classes, T guided steps, r directions, n = C H W; all float16:
-    offsets [S, K, T, C, H, W]     rates [S, K, T, r]     targets [K, T, r]     directions [K, n, r]
+    offsets [S, K, T, C, H, W]     stretches [S, K, T, r]     targets [K, T, r]     directions [K, n, r]
 A class that was not calibrated, a blend of two, and a model without a file use the guidance interval alone.
 """
 
@@ -20,7 +20,7 @@ from engines.guidance.train import write
 from engines.job import EngineError, Job
 from engines.weights import read_safetensors, sha256
 
-PARTS = ("offsets", "rates", "targets", "directions")
+PARTS = ("offsets", "stretches", "targets", "directions")
 SEED = 1_000_003  # of the calibration's noise: far from the seeds a person types
 DEFAULT_LEVEL = 1.0  # rho_hi of a model that was never calibrated
 
@@ -61,8 +61,8 @@ class Calibrations:
         if label not in self.classes:
             return None
         k = self.classes.index(label)
-        offsets, rates, targets, directions = (self.tensors[part] for part in PARTS)
-        return ClassCalibration(self.gammas, self.rho_hi, self.lam, offsets[:, k], rates[:, k], targets[k], directions[k])
+        offsets, stretches, targets, directions = (self.tensors[part] for part in PARTS)
+        return ClassCalibration(self.gammas, self.rho_hi, self.lam, offsets[:, k], stretches[:, k], targets[k], directions[k])
 
 
 def read(path: Path, model: Any) -> Calibrations:
@@ -73,7 +73,7 @@ def read(path: Path, model: Any) -> Calibrations:
         reasons = [f"its {word} is {header[key]!r}, the model's {value!r}" for key, word, value in _fit(model) if header[key] != value]
         lam, classes, gammas = np.array(header["lam"], float), tuple(header["classes"]), tuple(header["gammas"])
         s, k, t, r = len(gammas), len(classes), len(lam), int(header["directions"])
-        shapes = {"offsets": (s, k, t, *model.shape), "rates": (s, k, t, r), "targets": (k, t, r), "directions": (k, int(np.prod(model.shape)), r)}
+        shapes = {"offsets": (s, k, t, *model.shape), "stretches": (s, k, t, r), "targets": (k, t, r), "directions": (k, int(np.prod(model.shape)), r)}
         found = {part: tensors[part].float() for part in PARTS}
     except (KeyError, ValueError, TypeError) as error:
         raise EngineError(f"{path.name} is not a calibration ({error}).", remedy="Make one: vernier calibrate.") from error
@@ -113,7 +113,7 @@ def build(model: Any, request: CalibrateRequest, out: Path, job: Job) -> dict[st
         done |= {f"{part}.{label}": getattr(made, part).half().cpu().contiguous() for part in PARTS} | {"lam": torch.from_numpy(made.lam)}
         write(state, done, {"identity": identity})
     lam = done["lam"].numpy()
-    tensors = {part: torch.stack([done[f"{part}.{label}"] for label in classes], 1 if part in ("offsets", "rates") else 0) for part in PARTS}
+    tensors = {part: torch.stack([done[f"{part}.{label}"] for label in classes], 1 if part in ("offsets", "stretches") else 0) for part in PARTS}
     header = {key: value for key, _, value in _fit(model)} | {
         "model": model.name, "classes": list(classes), "gammas": list(request.gammas), "rho_hi": request.rho_hi, "steps": request.steps,
         "draws": request.draws, "directions": request.directions, "shrink": request.shrink, "solver": SOLVER, "lam": lam.tolist()}

@@ -80,6 +80,11 @@ class Controls(QScrollArea):
                                             "gamma_1, the guidance scale: how strongly the class is pressed. 1 is off."),
                     self._slider("gamma_0", f"{G0}  coefficient", catalog.gamma_0_scale(3.0),
                                  "gamma_0 weighs the prediction without a class. CFG takes 1 - gamma_1."))
+        section.add(self._slider("level", "Guide below noise level", catalog.LEVEL,
+                                 "rho: guidance acts at noise levels sigma/alpha up to this one. Above it the picture's outline forms, unpushed. "
+                                 "As calibrated: the level that was measured to be best for this model.", field="guide_below"),
+                    self._slider("sharpness", "Sharpness", catalog.SHARPNESS,
+                                 "0 gives each class its own variety back, 1 keeps the narrower, crisper choice that guidance makes."))
         self.warning = Caption("", tokens.CAPTION_PX, "warn")
         self.warning.setWordWrap(True)
         section.add(self.warning)
@@ -154,10 +159,15 @@ class Controls(QScrollArea):
         self.seed_2.set_value(settings.seed_2 if settings.seed_2 is not None else settings.seed + 1)
         g1, g0, free = settings.gamma_1, catalog.gamma_0_of(settings), settings.mode == "free"
         self.sliders["gamma_0"].setVisible(free)
+        ours = settings.mode == "calibrated"
+        for name in ("level", "sharpness"):
+            self.sliders[name].setVisible(ours)
+        self.sliders["guide_below"].setVisible(not ours)  # there it stands above, as the level
         self.sliders["gamma_0"].set_scale(catalog.gamma_0_scale(g1))
         for name, value in (("c", settings.c), ("gamma_1", g1), ("gamma_0", g0), ("steps", settings.steps), ("images", settings.count),
                             ("points", settings.count), ("blend", settings.blend), ("seed_mix", settings.seed_mix),
-                            ("guide_above", max(settings.guide_above, catalog.LOWEST)), ("guide_below", min(settings.guide_below, catalog.HIGHEST))):
+                            ("guide_above", max(settings.guide_above, catalog.LOWEST)), ("guide_below", min(settings.guide_below, catalog.HIGHEST)),
+                            ("level", min(settings.guide_below, catalog.HIGHEST)), ("sharpness", settings.sharpness)):
             self.sliders[name].set_value(value)
             self.sliders[name].set_ink("second" if self._edited == SIDE_B else "accent")
         self.sliders["gamma_1"].note.setText("" if free else self._second(settings))
@@ -167,7 +177,8 @@ class Controls(QScrollArea):
             part.setEnabled(not toy)
 
     def _second(self, settings: Sampling) -> str:
-        return {"recfg": f"{G0} rectified", "literal": f"{G0} literal"}.get(settings.mode, f"{G0} {1 - settings.gamma_1:.2f}")
+        words = {"recfg": f"{G0} rectified", "literal": f"{G0} literal", "calibrated": "offset calibrated"}
+        return words.get(settings.mode, f"{G0} {1 - settings.gamma_1:.2f}")
 
     def _warn(self, settings: Sampling, total: float) -> None:
         text = ""
@@ -224,7 +235,7 @@ class Controls(QScrollArea):
             toy = value in catalog.MODELS and value.startswith("toy")
             count = {(True, False): 5000, (False, True): 16}.get((toy, catalog.is_toy(settings)), settings.count)
             steps = {(True, False): 50, (False, True): 20}.get((toy, catalog.is_toy(settings)), settings.steps)
-            return {"label": settings.label if settings.label < len(known) else 0, "label_2": None, "blend": 0.0, "table": "",
+            return {"label": settings.label if settings.label < len(known) else 0, "label_2": None, "blend": 0.0, "table": "", "calibration": "",
                     "count": count, "steps": steps}
         if field == "mode" and value == "free" and settings.gamma_0 is None:
             return {"gamma_0": round(1 - settings.gamma_1, 2)}

@@ -214,16 +214,18 @@ class GuidanceWorkspace(QWidget):
         request = self._document.request
         if "vernier-table" in meta:
             self._document.replace(replace(request, a=replace(request.a, table=str(path), mode="recfg")), f"table {path.name}")
+        elif "vernier-calibration" in meta:
+            self._document.replace(replace(request, a=replace(request.a, calibration=str(path), mode="calibrated")), f"calibration {path.name}")
         elif "vernier" in meta:
-            changes = {"model": str(path), "table": "", "label": 0, "label_2": None, "blend": 0.0, "mode": "cfg"}
+            changes = {"model": str(path), "table": "", "calibration": "", "label": 0, "label_2": None, "blend": 0.0, "mode": "cfg"}
             if catalog.is_toy(request.a):
                 changes |= {"count": 16, "steps": 20}
             beside = path.with_suffix(".table.safetensors").exists()
             self._document.replace(replace(request, a=replace(request.a, **changes | ({"mode": "recfg"} if beside else {})), b=None),
                                    f"model {path.name}")
         else:
-            raise EngineError(f"{path.name} is neither a Vernier model nor a ReCFG table.",
-                              remedy="Train one with vernier train guidance, or build a table with vernier table.")
+            raise EngineError(f"{path.name} is neither a Vernier model, a ReCFG table nor a calibration.",
+                              remedy="Train one with vernier train guidance, build a table with vernier table, or calibrate it with vernier calibrate.")
 
     # commands --------------------------------------------------------------------------------------------------------
     def _compare(self) -> None:
