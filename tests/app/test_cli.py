@@ -83,7 +83,7 @@ def test_help_is_no_failure(capsys):
 
 
 def test_a_bug_is_reported_with_its_trace_and_still_one_object(vernier, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(guidance, "_engine", lambda device: 1 / 0)
+    monkeypatch.setattr(guidance, "open_engine", lambda device: 1 / 0)
     assert cli.main(["sample", "--out", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert "ZeroDivisionError" in json.loads(captured.out)["error"] and "Traceback" in captured.err
@@ -128,6 +128,13 @@ def test_training_writes_a_model_that_samples(vernier, tmp_path):
     assert status == 0 and 0 < found["network_share"] <= 1
     status, found = vernier("sample", "--model", model, "--steps", "2", "--count", "1", "--out", tmp_path / "out")
     assert status == 0 and len(found["files"]) == 1
-    status, found = vernier("evaluate", "guidance", "--model", model, "--dataset", "fashion-mnist", "--data", data, "--samples", "2", "--steps", "1",
-                            "--strengths", "1,2")
-    assert status == 0 and [row["mode"] for row in found["rows"]] == ["cfg", "cfg", "recfg"] and found["loss_held_out"] > 0
+    calibration = tmp_path / "m.calibration.safetensors"
+    status, found = vernier("calibrate", "--model", model, "--gamma1", "2,3", "--steps", "4", "--draws", "8", "--directions", "2", "--guide-below", "40",
+                            "--class", "0,1", "--out", calibration)
+    assert status == 0 and found["classes"] == 2 and found["evaluations"] == 2 * 8 * (4 + 2 * found["guided_steps"] * 2)
+    measure = ("evaluate", "guidance", "--model", model, "--dataset", "fashion-mnist", "--data", data, "--count", "20", "--steps", "1", "--gamma1", "1,2",
+               "--mode", "cfg,recfg,calibrated", "--work", tmp_path / "work")
+    status, found = vernier(*measure, "--sheets", tmp_path / "sheets")
+    assert status == 0 and [row["mode"] for row in found["rows"]] == ["cfg", "cfg", "recfg", "calibrated"] and found["loss"] > 0
+    assert len(found["sheets"]) == 4 and all(Path(name).exists() for name in found["sheets"])
+    assert found["rows"] == vernier(*measure)[1]["rows"] and vernier(*measure, "--share", "2/1")[0] == 1

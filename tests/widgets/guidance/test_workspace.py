@@ -232,3 +232,15 @@ def test_every_control_has_a_name_for_screen_readers(bench):
     nameless = [widget for kind in (QAbstractButton, QComboBox, QLineEdit) for widget in bench.workspace.findChildren(kind)
                 if not (widget.accessibleName() or getattr(widget, "text", str)()) and not widget.objectName().startswith("qt_")]
     assert nameless == []
+
+
+def test_calibrated_mode_brings_its_two_sliders_and_the_level_is_the_interval(bench):
+    sliders = bench.workspace.controls.sliders
+    assert not sliders["level"].isVisible() and not sliders["sharpness"].isVisible()
+    bench.workspace.controls.mode.buttons["calibrated"].click()
+    assert sliders["level"].isVisible() and sliders["sharpness"].isVisible() and sliders["guide_below"].isHidden()
+    sliders["level"].changed.emit(0.5)
+    sliders["sharpness"].changed.emit(0.4)
+    assert (bench.document.request.a.guide_below, bench.document.request.a.sharpness) == (0.5, 0.4)
+    sliders["level"].changed.emit(sliders["level"].scale.high)
+    assert bench.document.request.a.guide_below == float("inf") and sliders["level"].scale.text(sliders["level"].value) == "as calibrated"
