@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,9 @@ def cell_settings(base: Sampling, grid: Grid, row: int, column: int) -> Sampling
     return replace(settings, count=DRAFT_POINTS if settings.model in TOYS else grid.each)
 
 
+@lru_cache(16)
 def cells(request: GuidanceRequest) -> dict[tuple[int, int], Sampling]:
-    """(row, column) -> settings of every cell. EngineError where an axis cannot act on this request."""
+    """(row, column) -> settings of every cell. EngineError where an axis cannot act on this request. Only to be read."""
     grid, base = request.grid or Grid(), request.a
     names = [name for name, _ in grid.axes()]
     for name, (partner, words) in PARTNERS.items():

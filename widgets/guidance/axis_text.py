@@ -102,7 +102,8 @@ def suggestions(field: str, base: Sampling, names: tuple[str, ...] = ()) -> list
         "seed_2": [", ".join(str(k + 1) for k in seeds)],
         "label": classes, "label_2": classes, "c": ["-2, -1, 0, 1, 2", "0.5, 1, 1.5, 2"], "blend": ["0, 0.25, 0.5, 0.75, 1"],
         "seed_mix": ["0, 0.25, 0.5, 0.75, 1"], "sharpness": ["0, 0.25, 0.5, 0.75, 1"], "guide_below": ["0.5, 1, 2, 5, off", "1, 3, 10, off"],
-        "guide_above": ["off, 0.1, 0.3, 1", "off, 0.05, 0.2"], "model": ["Emoji 3D, Fashion-MNIST"]}
+        "guide_above": ["off, 0.1, 0.3, 1", "off, 0.05, 0.2"], "model": ["Emoji 3D, Fashion-MNIST"],
+        "negative": [f"{base.negative} | blurry", f"{base.negative} | blurry | low quality"]}
     return offered.get(field) or [text_of(field, (getattr(base, field),), names)]
 
 
