@@ -47,8 +47,9 @@ class GridPage(QWidget):
         self._plate = self._make_plate()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(tokens.SPACE_S)
+        column.setSpacing(tokens.SPACE_XS)
         column.addLayout(self._head())
+        column.addWidget(self._shared)
         middle = QGridLayout()
         middle.addWidget(self.view, 0, 0)
         middle.addWidget(self._plate, 0, 0, Qt.AlignmentFlag.AlignCenter)
@@ -60,7 +61,7 @@ class GridPage(QWidget):
         head = QHBoxLayout()
         head.setSpacing(tokens.SPACE_S)
         head.addWidget(self._title)
-        head.addWidget(self._shared, 1)
+        head.addStretch(1)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedSize(BAR_PX, BAR_HEIGHT_PX)
@@ -72,7 +73,8 @@ class GridPage(QWidget):
         self.again = QPushButton("Draw again")
         self.again.setToolTip("Draw the grid with the settings in force; cells that are already there are not drawn again")
         self.again.clicked.connect(lambda: self.asked.emit("draw"))
-        self.save = GlyphButton("save", "Save grid", "Save the grid (Ctrl+E): one annotated picture, or one picture a cell")
+        self.save = QPushButton("Save grid\N{HORIZONTAL ELLIPSIS}")
+        self.save.setToolTip("One annotated picture, or one picture a cell (Ctrl+E)")
         self.save.clicked.connect(self.offer_save)
         leave = GlyphButton("close", "Back to the samples", "Back to the samples (Esc)")
         leave.clicked.connect(lambda: self.asked.emit("leave"))
@@ -126,7 +128,8 @@ class GridPage(QWidget):
         run, request = self.run, self.drawn()
         names = run.names() or self._names
         self.view.show_grid(request, run.cells, names, self._here(request))
-        self._title.setText(words.grid_title(request.grid)[:1].upper() + words.grid_title(request.grid)[1:])
+        title = words.grid_title(request.grid)
+        self._title.setText(title if title.startswith(words.G) else title[:1].upper() + title[1:])
         self._shared.set_full("   ".join(words.shared_words(request.grid, request.a, names)))
         busy, outdated = run.state == grid_run.BUSY, run.outdated(self._wanted())
         self._bar.setVisible(busy)
@@ -134,7 +137,7 @@ class GridPage(QWidget):
         partly = run.state in (grid_run.CANCELLED, grid_run.FAILED)
         self.again.setVisible(not busy and run.request is not None and (outdated or partly))
         self.again.setText("Go on" if partly and not outdated else "Draw again")
-        self.save.setEnabled(any(cell.side is not None for cell in run.cells.values()))
+        self.save.setVisible(not busy and any(cell.side is not None for cell in run.cells.values()))
         self._show_progress()
         empty = run.state == grid_run.EMPTY or (run.state == grid_run.FAILED and not any(cell.side for cell in run.cells.values()))
         self._plate.setVisible(empty)
@@ -192,8 +195,8 @@ class GridPage(QWidget):
     # saving ----------------------------------------------------------------------------------------------------------
     def offer_save(self) -> None:
         """A menu of the two forms."""
-        if not self.save.isEnabled():
-            return self.noticed.emit("info", "There is no grid to save yet.", "Draw it first.")
+        if self.save.isHidden():
+            return self.noticed.emit("info", "There is no grid to save yet.", "Draw it first, or wait until it is done.")
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("One annotated picture\N{HORIZONTAL ELLIPSIS}", self._ask_sheet)

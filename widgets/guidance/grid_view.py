@@ -16,9 +16,10 @@ from widgets.image_view import to_qimage
 from widgets.paint import color, focus_ring, font
 
 GAP, PAD = tokens.SPACE_XS, tokens.SPACE_S
-LEAST_PX, LARGE_PX, ROUNDED_PX = 56, 260, 40  # a cell is never smaller; does not grow under the mouse; has round corners
+LEAST_PX, LARGE_PX, ROUNDED_PX = 56, 320, 40  # a cell is never smaller; does not grow under the mouse; has round corners
 ZOOMS = (1.0, 8.0)
-IMAGE_PX = 32  # the size of an image before the first is there
+HERE = "now"  # the cell that has the settings in force
+SHARP_FACTOR, SHARP_KEPT = 4, 1000  # enlargements up to this are drawn a little too large and reduced: equal pixels at any size; how many are kept
 
 
 class GridView(QAbstractScrollArea):
@@ -40,6 +41,7 @@ class GridView(QAbstractScrollArea):
         self._legend = Legend("", (), "", ("",))
         self._cells: dict[tuple[int, int], Cell] = {}
         self._pictures: dict[tuple[int, int], tuple[Cell, QImage]] = {}
+        self._sharp: dict[tuple[int, int], QImage] = {}
         self._here: tuple[int, int] | None = None
         self._hover: tuple[int, int] | None = None
         self._pressed: tuple[int, int] | None = None
@@ -50,7 +52,7 @@ class GridView(QAbstractScrollArea):
         """The axes of request.grid with the cells that are there; `here` is the cell of the settings in force."""
         grid = request.grid
         if self._request is None or (grid.rows, grid.columns) != (self._request.grid.rows, self._request.grid.columns):
-            self.current, self._hover, self.zoom = (0, 0), None, 1.0
+            self.current, self._hover, self.zoom = here or (0, 0), None, 1.0
         self._request, self._cells, self._here, self._legend = request, dict(cells), here, legend(request, names)
         self._pictures = {place: held for place, held in self._pictures.items() if cells.get(place) is held[0]}
         for place, cell in cells.items():
@@ -67,18 +69,12 @@ class GridView(QAbstractScrollArea):
         return self._cells.get(place) if place is not None else None
 
     # geometry --------------------------------------------------------------------------------------------------------
-    def _block(self) -> tuple[int, int, int]:
-        """Images across and down a cell, and the pixels of one."""
-        if self._pictures:
-            cell, picture = next(iter(self._pictures.values()))
-            if cell.side.images is None:
-                return 1, 1, picture.width()
-            size = cell.side.images.shape[2]
-            return picture.width() // size, picture.height() // size, size
+    def _block(self) -> tuple[int, int]:
+        """Images across and down a cell."""
         if self._request.a.model in TOYS:
-            return 1, 1, IMAGE_PX
+            return 1, 1
         across = math.ceil(math.sqrt(self._request.grid.each))
-        return across, -(-self._request.grid.each // across), IMAGE_PX
+        return across, -(-self._request.grid.each // across)
 
     def _heads(self) -> QSize:
         """Room for the row heads on the left and the column heads above."""
@@ -88,17 +84,12 @@ class GridView(QAbstractScrollArea):
         return QSize(round(widest) + (PAD if widest else 0) + (line + PAD if self._legend.y else 0), 2 * line + PAD)
 
     def cell_size(self) -> tuple[int, int]:
-        """Width and height of a cell: as large as fits at zoom 1; whole pixels stay square unless enlargement is smooth."""
+        """Width and height of a cell: as large as fits at zoom 1."""
         grid, heads, room = self._request.grid, self._heads(), self.viewport().size()
-        across, down, pixels = self._block()
+        across, down = self._block()
         free = min((room.width() - heads.width() - GAP * grid.columns) / (grid.columns * across),
                    (room.height() - heads.height() - GAP * grid.rows) / (grid.rows * down))
         side = max(free * self.zoom, LEAST_PX / max(across, down))
-        ratio = self.devicePixelRatioF()
-        crisp = not self.smooth and self._request.a.model not in TOYS and side * ratio >= pixels
-        if crisp:
-            factor = int(side * ratio / pixels)
-            side = (factor if factor * pixels / ratio * max(across, down) >= LEAST_PX else factor + 1) * pixels / ratio
         return int(side * across), int(side * down)
 
     def _lay_out(self) -> None:
@@ -153,7 +144,7 @@ class GridView(QAbstractScrollArea):
                     self._paint_cell(painter, (row, column), box)
         painter.restore()
         self._paint_heads(painter)
-        if self._hover is not None and self._hover in self._pictures and max(self.cell_size()) < LARGE_PX:
+        if self._hover is not None and self._hover in self._pictures and 1.2 * max(self.cell_size()) < LARGE_PX:
             self._paint_large(painter, self._hover)
         painter.end()
 
@@ -171,21 +162,41 @@ class GridView(QAbstractScrollArea):
             painter.setFont(font(tokens.CAPTION_PX))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "failed")
         if place == self._here:
-            painter.setPen(QPen(color("accent"), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(box.adjusted(-2, -2, 2, 2), radius + 1, radius + 1)
+            self._paint_tag(painter, box)
         if self.hasFocus() and place == self.current:
             focus_ring(painter, box.adjusted(-1, -1, 1, 1))
+
+    def _paint_tag(self, painter: QPainter, box: QRectF) -> None:
+        """Marks the cell of the settings in force: a word where there is room for one."""
+        painter.setFont(font(tokens.CAPTION_PX, semibold=True))
+        wide = painter.fontMetrics().horizontalAdvance(HERE) + PAD
+        tag = QRectF(box.left() + 4, box.top() + 4, wide, 16) if box.width() > 2 * wide else QRectF(box.left() + 3, box.top() + 3, 9, 9)
+        painter.setPen(QPen(color("window"), 1))
+        painter.setBrush(color("accent"))
+        painter.drawRoundedRect(tag, 4, 4)
+        if box.width() > 2 * wide:
+            painter.setPen(color("window"))
+            painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, HERE)
 
     def _paint_picture(self, painter: QPainter, box: QRectF, picture: QImage, radius: float) -> None:
         clip = QPainterPath()
         clip.addRoundedRect(box, radius, radius)
         painter.save()
         painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
-        toy = self._request.a.model in TOYS
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.smooth or toy or box.width() < picture.width())
-        painter.drawImage(box, picture)
+        factor = math.ceil(box.width() * self.devicePixelRatioF() / picture.width())
+        crisp = not self.smooth and self._request.a.model not in TOYS and factor > 1
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not crisp or factor <= SHARP_FACTOR)
+        painter.drawImage(box, self._enlarged(picture, factor) if crisp and factor <= SHARP_FACTOR else picture)
         painter.restore()
+
+    def _enlarged(self, picture: QImage, factor: int) -> QImage:
+        """Every pixel as factor x factor equal ones."""
+        key = (picture.cacheKey(), factor)
+        if key not in self._sharp:
+            if len(self._sharp) > SHARP_KEPT:
+                self._sharp.clear()
+            self._sharp[key] = picture.scaled(picture.width() * factor, picture.height() * factor)
+        return self._sharp[key]
 
     def _paint_heads(self, painter: QPainter) -> None:
         heads, room, origin, words = self._heads(), self.viewport().rect(), self._origin(), self._legend
@@ -226,8 +237,7 @@ class GridView(QAbstractScrollArea):
     def _paint_large(self, painter: QPainter, place: tuple[int, int]) -> None:
         """The cell under the mouse, lifted and about twice as large."""
         box, picture, room = self.box(place), self._pictures[place][1], self.viewport().rect()
-        whole = max(1, round(min(LARGE_PX, 2.2 * box.width()) / picture.width())) * picture.width()
-        scale = min(whole, room.width(), room.height()) / picture.width()
+        scale = min(LARGE_PX, 2 * box.width(), room.width(), room.height()) / picture.width()
         width, height = picture.width() * scale, picture.height() * scale
         left = min(max(box.center().x() - width / 2, 4), room.width() - width - 4)
         top = min(max(box.center().y() - height / 2, 4), room.height() - height - 4)

@@ -87,7 +87,8 @@ def test_a_click_adopts_a_cell_in_one_step_and_goes_back_to_the_samples(bench, p
 def test_the_keyboard_reaches_every_cell(bench, page):
     page.begin.click()
     tell(bench)
-    for key in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right):
+    assert page.view.current == (2, 2)  # the settings in force
+    for key in (Qt.Key.Key_Home, Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right):
         QTest.keyClick(page.view, key)
     assert page.view.current == (2, 1) and "strength 2, steps 20" in page.info.full()
     QTest.keyClick(page.view, Qt.Key.Key_Return)
@@ -151,15 +152,19 @@ def test_heads_stay_in_sight_when_a_large_grid_scrolls(bench, page):
     assert view.place_at(QPointF(2, 200)) is None
 
 
-def test_zooming_keeps_pixels_square(bench, page):
+def test_the_grid_fills_its_page_and_zooms(bench, page):
     page.begin.click()
     tell(bench)
     view = page.view
-    whole = view.cell_size()[0]
+    width, height = view.cell_size()
+    room, heads = view.viewport().size(), view._heads()
+    assert width == height and max(room.width() - heads.width() - 4 * (width + 5), room.height() - heads.height() - 3 * (height + 5)) >= 0
+    assert min(room.width() - heads.width() - 4 * (width + 8), room.height() - heads.height() - 3 * (height + 8)) < 0
+    assert view.horizontalScrollBar().maximum() == 0
     view.set_zoom(2.5)
-    assert view.cell_size()[0] > whole and view.cell_size()[0] % 64 == 0  # two images of 32 pixels across
-    view.set_smooth(True)
-    assert view.cell_size()[0] % 64
+    assert view.cell_size()[0] == pytest.approx(2.5 * width, abs=3) and view.verticalScrollBar().maximum() > 0
+    view.set_zoom(0.1)
+    assert view.cell_size() == (width, height)
 
 
 def test_axes_and_values_are_chosen_in_the_panel_in_one_step_each(bench):
@@ -229,7 +234,8 @@ def test_side_b_follows_the_noise_of_an_adopted_cell(bench, page):
 
 
 @pytest.mark.parametrize(("field", "text", "values"), [
-    ("gamma_1", "1, 2.5;3", (1.0, 2.5, 3.0)), ("steps", "5..20:5", (5, 10, 15, 20)), ("steps", "2..4", (2, 3, 4)), ("gamma_1", "1..2:0.25", (1, 1.25, 1.5, 1.75, 2)),
+    ("gamma_1", "1, 2.5;3", (1.0, 2.5, 3.0)), ("steps", "5..20:5", (5, 10, 15, 20)), ("steps", "2..4", (2, 3, 4)),
+    ("gamma_1", "1..2:0.25", (1, 1.25, 1.5, 1.75, 2)),
     ("mode", "cfg, ReCFG, CFG-Zero*", ("cfg", "recfg", "zero-star")), ("label", "1, heart", (1, 2)), ("guide_below", "0.5, off", (0.5, math.inf)),
     ("guide_above", "off, 1", (0.0, 1.0)), ("gamma_0", "cfg, -2", (None, -2.0)), ("model", "Emoji 3D, /a/b.safetensors", ("emoji3d", "/a/b.safetensors")),
     ("prompt", "a cat, asleep | a dog", ("a cat, asleep", "a dog"))])
