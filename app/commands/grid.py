@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.commands.guidance import add_sampling, open_engine, settings_of
 from engines.guidance.grid import Cell, GridResult, GridTask
-from engines.guidance.request import TOYS, Grid, GuidanceRequest, wrap
+from engines.guidance.request import DRAFT_POINTS, TOYS, Grid, GuidanceRequest, wrap
 from engines.job import EngineError, Job
 from widgets import tokens
 from widgets.guidance import words
@@ -33,7 +33,7 @@ def add_parsers(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     engine = open_engine(args.device)
-    base = settings_of(args, engine)
+    base = settings_of(args, engine, DRAFT_POINTS if args.model in TOYS else 16)
     x, x_values = _axis(args.x, engine, base.model)
     y, y_values = _axis(args.y, engine, base.model) if args.y is not None else (None, ())
     return draw(engine, GuidanceRequest(base, grid=Grid(x, x_values, y, y_values, args.each)), args.out, args.format, job)

@@ -35,9 +35,9 @@ class Legend:
     rows: tuple[str, ...] = ("",)
 
 
-def block(side: Side, inks: Inks) -> np.ndarray:
+def block(side: Side, inks: Inks, toy_px: int = TOY_PX) -> np.ndarray:
     """All images of a cell as one, uint8 [H, W, 3 or 1]; a toy's densities."""
-    return density_picture(side.toy, inks, TOY_PX) if side.images is None else contact_sheet(side.images)
+    return density_picture(side.toy, inks, toy_px) if side.images is None else contact_sheet(side.images)
 
 
 def draw(cells: Iterable[Cell], legend: Legend, inks: Inks) -> np.ndarray:

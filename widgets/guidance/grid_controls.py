@@ -118,7 +118,7 @@ class GridSection(Section):
         self.stop.clicked.connect(lambda: self.asked.emit("cancel"))
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setRange(0, 1000)
+        self.bar.setRange(0, 200)
         self.bar.setFixedHeight(tokens.SPACE_XS)
         self.bar.setAccessibleName("Progress of the grid")
         for part, stretch in ((self.draw, 1), (self.bar, 1), (self.stop, 0)):
@@ -163,7 +163,7 @@ class GridSection(Section):
         self.draw.setVisible(not busy)
         self.bar.setVisible(busy)
         self.stop.setVisible(busy)
-        self.bar.setValue(round(1000 * run.fraction))
+        self.bar.setValue(round(200 * run.fraction))
 
     # proposing -------------------------------------------------------------------------------------------------------
     def _choose(self, axis: str, field: str | None) -> None:

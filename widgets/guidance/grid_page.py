@@ -36,6 +36,8 @@ class GridPage(QWidget):
         self.setAccessibleName("Grid")
         self.run: GridRun | None = None
         self._request, self._names = GuidanceRequest(), ()
+        self._compared: tuple[GuidanceRequest, GuidanceRequest] | None = None
+        self._outdated, self._here = False, None
         self.view = GridView()
         self.view.chosen.connect(self.adopted)
         self.view.pointed.connect(self._point)
@@ -66,7 +68,7 @@ class GridPage(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedSize(BAR_PX, BAR_HEIGHT_PX)
         self._bar.setAccessibleName("Progress of the grid")
-        self._bar.setRange(0, 1000)
+        self._bar.setRange(0, 200)
         self.stop = QPushButton("Cancel")
         self.stop.setToolTip("Stop drawing; finished cells stay")
         self.stop.clicked.connect(lambda: self.asked.emit("cancel"))
@@ -127,11 +129,12 @@ class GridPage(QWidget):
     def _refresh(self) -> None:
         run, request = self.run, self.drawn()
         names = run.names() or self._names
-        self.view.show_grid(request, run.cells, names, self._here(request))
+        self._compare(request)
+        self.view.show_grid(request, run.cells, names, self._here)
         title = words.grid_title(request.grid)
         self._title.setText(title if title.startswith(words.G) else title[:1].upper() + title[1:])
         self._shared.set_full("   ".join(words.shared_words(request.grid, request.a, names)))
-        busy, outdated = run.state == grid_run.BUSY, run.outdated(self._wanted())
+        busy, outdated = run.state == grid_run.BUSY, self._outdated
         self._bar.setVisible(busy)
         self.stop.setVisible(busy)
         partly = run.state in (grid_run.CANCELLED, grid_run.FAILED)
@@ -151,11 +154,11 @@ class GridPage(QWidget):
     def _show_progress(self) -> None:
         run, failed = self.run, sum(cell.side is None for cell in self.run.cells.values())
         text, ink = "", "muted"
-        self._bar.setValue(round(1000 * run.fraction))
+        self._bar.setValue(round(200 * run.fraction))
         if run.state == grid_run.BUSY:
             left = run.seconds_left()
             text = f"{len(run.cells)} of {run.total()} cells" + (f", about {spoken(left)} left" if left is not None else "")
-        elif run.outdated(self._wanted()):
+        elif self._outdated:
             text, ink = "The settings have changed since", "warn"
         elif run.state == grid_run.CANCELLED:
             text = f"{len(run.cells)} of {run.total()} cells, stopped"
@@ -164,18 +167,18 @@ class GridPage(QWidget):
         self.status.set_ink(ink)
         self.status.setText(text)
 
-    def _wanted(self) -> GuidanceRequest:
-        """What drawing now would draw."""
-        return GuidanceRequest(self._request.a, grid=self._request.grid or self.drawn().grid)
-
-    def _here(self, request: GuidanceRequest) -> tuple[int, int] | None:
-        """The cell that has the settings in force, whatever their number of images."""
+    def _compare(self, drawn: GuidanceRequest) -> None:
+        """Whether the grid in sight is still what drawing now would draw, and which of its cells has the settings in force,
+        whatever their number of images. Worked out anew only when either request has changed: a large grid has many cells."""
+        if self._compared == (drawn, self._request):
+            return
+        self._compared = drawn, self._request
+        self._outdated = self.run.outdated(GuidanceRequest(self._request.a, grid=self._request.grid or drawn.grid))
+        mine = [replace(self._request.a, count=count) for count in (drawn.grid.each, DRAFT_POINTS)]
         try:
-            places = cells(request)
+            self._here = next((place for place, settings in cells(drawn).items() if settings in mine), None)
         except EngineError:
-            return None
-        mine = [replace(self._request.a, count=count) for count in (request.grid.each, DRAFT_POINTS)]
-        return next((place for place, settings in places.items() if settings in mine), None)
+            self._here = None
 
     def _point(self, cell: Cell | None) -> None:
         self.info.set_full(HINT if cell is None else self._described(cell))

@@ -16,7 +16,8 @@ from widgets.image_view import to_qimage
 from widgets.paint import color, focus_ring, font
 
 GAP, PAD = tokens.SPACE_XS, tokens.SPACE_S
-LEAST_PX, LARGE_PX, ROUNDED_PX = 56, 320, 40  # a cell is never smaller; does not grow under the mouse; has round corners
+LEAST_PX, LARGE_PX, ROUNDED_PX = 56, 264, 40  # a cell is never smaller; grows no larger under the mouse; has round corners
+MAGNIFY = 1.6  # how much a cell grows there
 ZOOMS = (1.0, 8.0)
 HERE = "now"  # the cell that has the settings in force
 SHARP_FACTOR, SHARP_KEPT = 4, 1000  # enlargements up to this are drawn a little too large and reduced: equal pixels at any size; how many are kept
@@ -42,6 +43,7 @@ class GridView(QAbstractScrollArea):
         self._cells: dict[tuple[int, int], Cell] = {}
         self._pictures: dict[tuple[int, int], tuple[Cell, QImage]] = {}
         self._sharp: dict[tuple[int, int], QImage] = {}
+        self.heads, self._size = QSize(), (LEAST_PX, LEAST_PX)  # measured when the grid is laid out, read for every cell
         self._here: tuple[int, int] | None = None
         self._hover: tuple[int, int] | None = None
         self._pressed: tuple[int, int] | None = None
@@ -53,13 +55,20 @@ class GridView(QAbstractScrollArea):
         grid = request.grid
         if self._request is None or (grid.rows, grid.columns) != (self._request.grid.rows, self._request.grid.columns):
             self.current, self._hover, self.zoom = here or (0, 0), None, 1.0
+        shown = set(self._cells)
+        before = (self._request, self._here, self._legend)
         self._request, self._cells, self._here, self._legend = request, dict(cells), here, legend(request, names)
+        same = before == (request, here, self._legend) and self._pictures.keys() <= cells.keys()
         self._pictures = {place: held for place, held in self._pictures.items() if cells.get(place) is held[0]}
         for place, cell in cells.items():
             if cell.side is not None and place not in self._pictures:
-                self._pictures[place] = (cell, to_qimage(np.ascontiguousarray(block(cell.side, inks(tokens.current())))))
+                self._pictures[place] = (cell, to_qimage(np.ascontiguousarray(block(cell.side, inks(tokens.current()), LARGE_PX))))
         self.setAccessibleDescription(f"{self._legend.title}: {grid.rows} rows, {grid.columns} columns, {len(cells)} cells drawn")
-        self._lay_out()
+        if same:  # only new cells are painted: a large grid gets one every few milliseconds
+            for place in cells.keys() - shown:
+                self.viewport().update(self.box(place).toAlignedRect())
+        else:
+            self._lay_out()
 
     def set_smooth(self, smooth: bool) -> None:
         self.smooth = smooth
@@ -76,7 +85,7 @@ class GridView(QAbstractScrollArea):
         across = math.ceil(math.sqrt(self._request.grid.each))
         return across, -(-self._request.grid.each // across)
 
-    def _heads(self) -> QSize:
+    def _measured_heads(self) -> QSize:
         """Room for the row heads on the left and the column heads above."""
         metrics = QFontMetricsF(font())
         widest = max((metrics.horizontalAdvance(word) for word in self._legend.rows), default=0)
@@ -84,8 +93,12 @@ class GridView(QAbstractScrollArea):
         return QSize(round(widest) + (PAD if widest else 0) + (line + PAD if self._legend.y else 0), 2 * line + PAD)
 
     def cell_size(self) -> tuple[int, int]:
-        """Width and height of a cell: as large as fits at zoom 1."""
-        grid, heads, room = self._request.grid, self._heads(), self.viewport().size()
+        """Width and height of a cell."""
+        return self._size
+
+    def _measured_size(self) -> tuple[int, int]:
+        """As large as fits at zoom 1."""
+        grid, heads, room = self._request.grid, self.heads, self.viewport().size()
         across, down = self._block()
         free = min((room.width() - heads.width() - GAP * grid.columns) / (grid.columns * across),
                    (room.height() - heads.height() - GAP * grid.rows) / (grid.rows * down))
@@ -95,8 +108,9 @@ class GridView(QAbstractScrollArea):
     def _lay_out(self) -> None:
         if self._request is None:
             return
-        width, height = self.cell_size()
-        grid, heads, room = self._request.grid, self._heads(), self.viewport().size()
+        self.heads = self._measured_heads()
+        self._size = width, height = self._measured_size()
+        grid, heads, room = self._request.grid, self.heads, self.viewport().size()
         for bar, whole, seen in ((self.horizontalScrollBar(), heads.width() + grid.columns * (width + GAP), room.width()),
                                  (self.verticalScrollBar(), heads.height() + grid.rows * (height + GAP), room.height())):
             bar.setRange(0, max(0, whole - seen))
@@ -106,8 +120,8 @@ class GridView(QAbstractScrollArea):
 
     def _origin(self) -> QPointF:
         """Where the first cell's corner lies: the grid is centred when it fits, and scrolled when it does not."""
-        width, height = self.cell_size()
-        grid, heads, room = self._request.grid, self._heads(), self.viewport().size()
+        width, height = self._size
+        grid, heads, room = self._request.grid, self.heads, self.viewport().size()
         free_x = room.width() - heads.width() - grid.columns * (width + GAP) + GAP
         free_y = room.height() - heads.height() - grid.rows * (height + GAP) + GAP
         return QPointF(heads.width() + max(0, free_x // 2) - self.horizontalScrollBar().value(),
@@ -115,14 +129,14 @@ class GridView(QAbstractScrollArea):
 
     def box(self, place: tuple[int, int]) -> QRectF:
         """The rectangle of a cell in the viewport."""
-        (width, height), origin = self.cell_size(), self._origin()
+        (width, height), origin = self._size, self._origin()
         return QRectF(origin.x() + place[1] * (width + GAP), origin.y() + place[0] * (height + GAP), width, height)
 
     def place_at(self, where: QPointF) -> tuple[int, int] | None:
         """The cell under a point of the viewport."""
-        if self._request is None or where.x() < self._heads().width() or where.y() < self._heads().height():
+        if self._request is None or where.x() < self.heads.width() or where.y() < self.heads.height():
             return None
-        (width, height), origin, grid = self.cell_size(), self._origin(), self._request.grid
+        (width, height), origin, grid = self._size, self._origin(), self._request.grid
         column, row = int((where.x() - origin.x()) // (width + GAP)), int((where.y() - origin.y()) // (height + GAP))
         inside = 0 <= row < grid.rows and 0 <= column < grid.columns and self.box((row, column)).contains(where)
         return (row, column) if inside else None
@@ -134,17 +148,18 @@ class GridView(QAbstractScrollArea):
         if self._request is None:
             return painter.end()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        heads, room = self._heads(), self.viewport().rect()
+        heads, room = self.heads, self.viewport().rect()
         painter.save()
         painter.setClipRect(QRectF(heads.width() - 3, heads.height() - 3, room.width(), room.height()))
         for row in range(self._request.grid.rows):
             for column in range(self._request.grid.columns):
                 box = self.box((row, column))
-                if box.intersects(QRectF(room)):
+                if box.adjusted(-3, -3, 3, 3).intersects(QRectF(event.rect())):
                     self._paint_cell(painter, (row, column), box)
         painter.restore()
-        self._paint_heads(painter)
-        if self._hover is not None and self._hover in self._pictures and 1.2 * max(self.cell_size()) < LARGE_PX:
+        if not QRectF(heads.width(), heads.height(), room.width(), room.height()).contains(QRectF(event.rect())):
+            self._paint_heads(painter)
+        if self._hover is not None and self._hover in self._pictures and 1.2 * max(self._size) < LARGE_PX:
             self._paint_large(painter, self._hover)
         painter.end()
 
@@ -199,8 +214,8 @@ class GridView(QAbstractScrollArea):
         return self._sharp[key]
 
     def _paint_heads(self, painter: QPainter) -> None:
-        heads, room, origin, words = self._heads(), self.viewport().rect(), self._origin(), self._legend
-        width, height = self.cell_size()
+        heads, room, origin, words = self.heads, self.viewport().rect(), self._origin(), self._legend
+        width, height = self._size
         line = (heads.height() - PAD) / 2
         painter.fillRect(QRectF(0, 0, room.width(), heads.height() - 2), color("window"))
         painter.fillRect(QRectF(0, 0, heads.width() - 2, room.height()), color("window"))
@@ -235,12 +250,12 @@ class GridView(QAbstractScrollArea):
             painter.restore()
 
     def _paint_large(self, painter: QPainter, place: tuple[int, int]) -> None:
-        """The cell under the mouse, lifted and about twice as large."""
-        box, picture, room = self.box(place), self._pictures[place][1], self.viewport().rect()
-        scale = min(LARGE_PX, 2 * box.width(), room.width(), room.height()) / picture.width()
+        """The cell under the mouse, lifted and enlarged; the heads stay in sight."""
+        box, picture, room, heads = self.box(place), self._pictures[place][1], self.viewport().rect(), self.heads
+        scale = min(min(LARGE_PX, MAGNIFY * box.width(), room.width() - heads.width()) / picture.width(), (room.height() - heads.height()) / picture.height())
         width, height = picture.width() * scale, picture.height() * scale
-        left = min(max(box.center().x() - width / 2, 4), room.width() - width - 4)
-        top = min(max(box.center().y() - height / 2, 4), room.height() - height - 4)
+        left = max(heads.width(), min(box.center().x() - width / 2, room.width() - width - 4))
+        top = max(heads.height(), min(box.center().y() - height / 2, room.height() - height - 4))
         large = QRectF(round(left), round(top), width, height)
         painter.setPen(Qt.PenStyle.NoPen)
         for spread in (8, 5, 2):  # a soft shadow lifts it off the grid
@@ -302,7 +317,7 @@ class GridView(QAbstractScrollArea):
 
     def _reveal(self, place: tuple[int, int]) -> None:
         """Scrolls until a cell is in sight."""
-        box, heads, room = self.box(place), self._heads(), self.viewport().rect()
+        box, heads, room = self.box(place), self.heads, self.viewport().rect()
         for bar, low, high, first, last in ((self.horizontalScrollBar(), box.left(), box.right(), heads.width(), room.width()),
                                             (self.verticalScrollBar(), box.top(), box.bottom(), heads.height(), room.height())):
             if low < first:
@@ -341,5 +356,5 @@ class GridView(QAbstractScrollArea):
         if event.type() == event.Type.PaletteChange and self._request is not None:
             held, self._pictures = self._pictures, {}
             for place, (cell, _) in held.items():
-                self._pictures[place] = (cell, to_qimage(np.ascontiguousarray(block(cell.side, inks(tokens.current())))))
+                self._pictures[place] = (cell, to_qimage(np.ascontiguousarray(block(cell.side, inks(tokens.current()), LARGE_PX))))
         super().changeEvent(event)

@@ -138,6 +138,8 @@ class GuidanceWorkspace(QWidget):
             request, about = read_png_request(path)
             self._promised = (_key(request), about)
             self._document.replace(request, f"open {path.name}")
+            if request.grid is not None:
+                self._draw_grid()
             return True
         if suffix in WEIGHT_SUFFIXES:
             self._open_weights(path)

@@ -141,14 +141,14 @@ def test_heads_stay_in_sight_when_a_large_grid_scrolls(bench, page):
     assert view.horizontalScrollBar().maximum() > 0 and view.verticalScrollBar().maximum() > 0 and min(view.cell_size()) >= 56
 
     def heads():
-        return view.viewport().grab().toImage().copy(0, 0, view._heads().width() - 4, view.viewport().height())
+        return view.viewport().grab().toImage().copy(0, 0, view.heads.width() - 4, view.viewport().height())
     before = heads()
     view.horizontalScrollBar().setValue(view.horizontalScrollBar().maximum())
     assert heads() == before  # the row heads have not moved
     view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
     assert heads() != before
     QTest.keyClick(view, Qt.Key.Key_Home)
-    assert view.box((0, 0)).left() >= view._heads().width() and view.place_at(view.box((0, 0)).center()) == (0, 0)
+    assert view.box((0, 0)).left() >= view.heads.width() and view.place_at(view.box((0, 0)).center()) == (0, 0)
     assert view.place_at(QPointF(2, 200)) is None
 
 
@@ -157,7 +157,7 @@ def test_the_grid_fills_its_page_and_zooms(bench, page):
     tell(bench)
     view = page.view
     width, height = view.cell_size()
-    room, heads = view.viewport().size(), view._heads()
+    room, heads = view.viewport().size(), view.heads
     assert width == height and max(room.width() - heads.width() - 4 * (width + 5), room.height() - heads.height() - 3 * (height + 5)) >= 0
     assert min(room.width() - heads.width() - 4 * (width + 8), room.height() - heads.height() - 3 * (height + 8)) < 0
     assert view.horizontalScrollBar().maximum() == 0
@@ -194,7 +194,7 @@ def test_the_section_draws_in_place_and_opens_the_page(bench):
     section.draw.click()
     assert bench.workspace.stage.grid_shown() and not section.stop.isHidden() and section.draw.isHidden()
     bench.background.progress.emit(1, 0.5, "Cell 3 of 12")
-    assert section.bar.value() == 500
+    assert section.bar.value() == 100
     section.stop.click()
     assert section.stop.isHidden() and not section.draw.isHidden()
 
@@ -213,6 +213,8 @@ def test_a_grid_is_saved_as_one_picture_that_brings_it_back_or_as_one_a_cell(ben
     assert len(list((tmp_path / "cells").glob("*.png"))) == 12 and read_png_request(tmp_path / "grid.png")[0].grid == Grid()
     bench.document.replace(GuidanceRequest(Sampling(seed=5)), "other")
     assert bench.workspace.open_path(tmp_path / "grid.png") and bench.document.request.grid == Grid() and bench.document.request.a.seed == 0
+    assert bench.background.tasks[-1].request == bench.document.request  # and it is drawn again, from the cells that are known
+    assert len(bench.background.tasks[-1].known) == 12
     page.save_sheet_to(tmp_path / "no" / "grid.png")
     assert bench.said[-1][0] == "bad"
 
