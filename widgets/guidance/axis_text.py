@@ -94,6 +94,7 @@ def suggestions(field: str, base: Sampling, names: tuple[str, ...] = ()) -> list
     cfg = round(1 - base.gamma_1, 2)
     classes = [", ".join(names[:6]), ", ".join(names)] if names else ["0, 1, 2, 3"]
     seeds = range(base.seed, base.seed + 4)
+    off = "" if base.mode == "calibrated" else ", off"  # there no number stands for the level that was calibrated
     offered: dict[str, list[str]] = {
         "gamma_1": ["1, 2, 3, 5", "1, 1.5, 2, 2.5, 3, 4", "1, 3, 5, 8", "1..8"], "steps": ["5, 10, 20", "2, 4, 8, 16, 32", "10, 20, 50"],
         "gamma_0": [", ".join(f"{cfg + k / 10:.4g}" for k in (-2, -1, 0, 1, 2)), ", ".join(f"{cfg + k / 20:.4g}" for k in (-2, -1, 0, 1, 2))],
@@ -101,7 +102,7 @@ def suggestions(field: str, base: Sampling, names: tuple[str, ...] = ()) -> list
         "sampler": [", ".join(SAMPLER_WORDS[name] for name in SAMPLERS)], "seed": [", ".join(map(str, seeds)), f"{base.seed}..{base.seed + 7}"],
         "seed_2": [", ".join(str(k + 1) for k in seeds)],
         "label": classes, "label_2": classes, "c": ["-2, -1, 0, 1, 2", "0.5, 1, 1.5, 2"], "blend": ["0, 0.25, 0.5, 0.75, 1"],
-        "seed_mix": ["0, 0.25, 0.5, 0.75, 1"], "sharpness": ["0, 0.25, 0.5, 0.75, 1"], "guide_below": ["0.5, 1, 2, 5, off", "1, 3, 10, off"],
+        "seed_mix": ["0, 0.25, 0.5, 0.75, 1"], "sharpness": ["0, 0.25, 0.5, 0.75, 1"], "guide_below": ["0.5, 1, 2, 5" + off, "1, 3, 10" + off],
         "guide_above": ["off, 0.1, 0.3, 1", "off, 0.05, 0.2"], "model": ["Emoji 3D, Fashion-MNIST"],
         "negative": [f"{base.negative} | blurry", f"{base.negative} | blurry | low quality"]}
     return offered.get(field) or [text_of(field, (getattr(base, field),), names)]

@@ -18,10 +18,15 @@ RHOS = [Schedule().rho(t) for t in samplers.grid("ddim", Schedule(), 10)]
 
 
 @pytest.fixture
-def engine(tiny, model, data, tmp_path):
+def engine(tiny, tmp_path):
+    return GuidanceEngine(tmp_path)
+
+
+@pytest.fixture
+def table(tiny, model, data, tmp_path):
+    """A ReCFG table beside the tiny model."""
     with Group() as group:
         tables.build(model, data, 4, tmp_path / "tiny.table.safetensors", Job(), group, 4)
-    return GuidanceEngine(tmp_path)
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def draw(engine, base, grid, **more):
     return GridTask(GuidanceRequest(base, grid=grid), **more).carry_out(engine, job), told
 
 
-def test_a_cell_is_to_the_bit_what_a_run_of_its_own_gives(engine, base):
+def test_a_cell_is_to_the_bit_what_a_run_of_its_own_gives(engine, base, table):
     grid = Grid("gamma_1", (1.0, 2.0, 5.0), "mode", ("cfg", "recfg", "apg"), each=2)
     result, told = draw(engine, replace(base, guide_below=RHOS[3], steps=10), grid)
     assert [(cell.row, cell.column) for cell in result.cells] == [(r, c) for r in range(3) for c in range(3)]
