@@ -46,6 +46,7 @@ TABLE = (
     Entry("guidance.wipe", "Guidance", "Wipe between A and B", (), "One place, a line to drag"),
     Entry("guidance.difference", "Guidance", "Difference of A and B", (), "Orange where B is brighter, blue where A is"),
     Entry("guidance.swap", "Guidance", "Swap A and B", ("Shift+X",), "A becomes B and B becomes A", ends_group=True),
+    Entry("guidance.grid", "Guidance", "Grid", ("G",), "A grid of pictures over any two controls, or back to the samples", ends_group=True),
     Entry("guidance.new_seed", "Guidance", "New seed", ("N",), "Other noise, unless the seed is locked"),
     Entry("guidance.lock_seed", "Guidance", "Lock the seed", ("L",), "Keep the noise", checkable=True),
     Entry("guidance.star", "Guidance", "Star this result", ("S",), "Keep it in the history strip", ends_group=True),

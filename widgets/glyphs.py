@@ -22,6 +22,8 @@ _PATHS = {
     "wipe": "<rect x='3' y='4.5' width='14' height='11' rx='1.5'/><path d='M8 2.5v15M11 8l2 2-2 2'/>",
     "flip": "<path d='M4 8h11l-3-3M16 12H5l3 3'/>",
     "difference": "<circle cx='8' cy='10' r='4.8'/><circle cx='12' cy='10' r='4.8'/>",
+    "grid": "<rect x='3' y='3.5' width='6' height='5.5' rx='1'/><rect x='11' y='3.5' width='6' height='5.5' rx='1'/>"
+            "<rect x='3' y='11' width='6' height='5.5' rx='1'/><rect x='11' y='11' width='6' height='5.5' rx='1'/>",
     "smooth": "<path d='M3 15c3 0 4-10 7-10s4 10 7 10'/>",
     "crisp": "<path d='M3 15h4V9h4V5h4v10h2'/>",
     "copy": "<rect x='7' y='7' width='9.5' height='9.5' rx='1.5'/><path d='M4.5 13A1 1 0 0 1 3.5 12V5A1.5 1.5 0 0 1 5 3.5h7a1 1 0 0 1 1 1'/>",

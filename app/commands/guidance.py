@@ -61,8 +61,8 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def _add_sample(subparsers: Any) -> None:
-    parser = subparsers.add_parser("sample", help="draw images, or a toy's points")
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """The options that describe one set of samples, for every command that draws some; `settings_of` reads them."""
     parser.add_argument("--model", default="emoji3d", help=MODEL_HELP)
     parser.add_argument("--table", default="", help="a ReCFG table other than the one beside the model")
     parser.add_argument("--class", dest="label", default="0", metavar="CLASS", help="number or name")
@@ -81,22 +81,31 @@ def _add_sample(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seed-2", type=int, help="another seed to mix with")
     parser.add_argument("--seed-mix", type=float, default=0.5, help="how far to go towards it (default 0.5)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+
+
+def settings_of(args: argparse.Namespace, engine: "GuidanceEngine", count: int = 16) -> Sampling:
+    """What the options of add_sampling ask for."""
+    blended, mixed = args.blend_with is not None, args.seed_2 is not None
+    return Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
+                    label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
+                    c=args.c, mode=args.mode, gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps, sampler=args.sampler,
+                    seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=count,
+                    guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration)
+
+
+def _add_sample(subparsers: Any) -> None:
+    parser = subparsers.add_parser("sample", help="draw images, or a toy's points")
+    add_sampling(parser)
     parser.add_argument("--count", type=int, default=16)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--format", choices=("png", "npz"), default="png")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.set_defaults(run=sample)
 
 
 def sample(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     engine = open_engine(args.device)
-    blended, mixed = args.blend_with is not None, args.seed_2 is not None
-    settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
-                        label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
-                        c=args.c, mode=args.mode, gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps, sampler=args.sampler,
-                        seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=args.count,
-                        guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration)
-    return _drawn(engine, GuidanceRequest(settings), args, job)
+    return _drawn(engine, GuidanceRequest(settings_of(args, engine, args.count)), args, job)
 
 
 def run_request(args: argparse.Namespace, job: Job) -> dict[str, Any]:
@@ -111,6 +120,10 @@ def run_request(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             raise EngineError(f"{path.name} could not be read as a request ({error}).", remedy="Give a JSON request or a PNG that Vernier saved.") from error
         request = unwrap(values)
+    if request.grid is not None:
+        from app.commands.grid import draw
+
+        return draw(open_engine(args.device), request, args.out, "sheet", job)
     return _drawn(open_engine(args.device), request, args, job)
 
 

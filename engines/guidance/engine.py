@@ -13,6 +13,7 @@ import torch
 from engines.diffusion.noise import mixed, noise
 from engines.guidance import calibrations, sources, tables, toys
 from engines.guidance.guide import Correction, Guide, notes, plan, run
+from engines.guidance.memo import Memo, remembered
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.request import TOYS, Draw, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
@@ -49,11 +50,11 @@ class GuidanceEngine:
         return Outcome(draw.request, tuple(sides), draw.draft)
 
     def side(self, settings: Sampling, job: Job, show: Callable[[Side], None] = lambda side: None,
-             tell: Callable[[int, int], None] | None = None) -> Side:
-        """One set of samples."""
+             tell: Callable[[int, int], None] | None = None, memo: Memo | None = None) -> Side:
+        """One set of samples. With a memo, what the network has answered before is not asked again; `nfe` is what it costs without one."""
         if settings.model in TOYS:
-            return toys.sample(settings, job)
-        return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")))
+            return toys.sample(settings, job, memo)
+        return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")), memo)
 
     def model(self, name: str) -> sources.Model:
         if name not in self._models:
@@ -110,6 +111,12 @@ class GuidanceEngine:
         beyond = (f"no offset above noise level {found.rho_hi:g}, where the calibration ends",) if level > found.rho_hi * (1 + 1e-9) else ()
         return settings, one.at(settings.gamma_1, settings.sharpness), found.hash, beyond
 
+    def companion_hash(self, settings: Sampling) -> str:
+        """The hash of the table or the calibration that these settings draw with, "" where it is neither. EngineError as for them."""
+        if settings.mode in ("recfg", "literal"):
+            return self.table(settings).hash
+        return self._corrected(settings)[2]
+
     def _ratio(self, settings: Sampling, model: sources.Model) -> tuple[Callable[[float], Any], str]:
         """t -> r for the table modes, and the table's hash."""
         if settings.mode not in ("recfg", "literal"):
@@ -118,7 +125,7 @@ class GuidanceEngine:
         weights = model.label_rows(settings.label, 1, settings.label_2, settings.blend)[0, :-1].cpu()
         return (lambda t: table.at(kind, weights, model.schedule.lam(t)).to(model.device)), table.hash
 
-    def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None]) -> Side:
+    def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None], memo: Memo | None) -> Side:
         model = self.model(settings.model)
         ratio, table_hash = self._ratio(settings, model)
         asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
@@ -136,8 +143,8 @@ class GuidanceEngine:
             count = min(BATCH, settings.count - first)
             rows = model.label_rows(settings.label, count, settings.label_2, settings.blend)
             x = _start(settings, first, count, model)
-            guide = Guide(settings, model.schedule, calls, lambda x, t, rows=rows: model.pair(x, t, rows),
-                          lambda x, t, rows=rows: model.predict(x, t, rows), job.check, correction)
+            guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t, rows=rows: model.pair(x, t, rows), 2),
+                          remembered(memo, settings, lambda x, t, rows=rows: model.predict(x, t, rows), 1), job.check, correction)
 
             def shown(step, first: int = first) -> None:
                 tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)

@@ -39,7 +39,7 @@ def save_png(path: Path, image: np.ndarray, about: dict[str, Any]) -> None:
 
     text = PngImagePlugin.PngInfo()
     text.add_itxt(KEY, json.dumps(about))
-    _write(path, lambda file: Image.fromarray(image.squeeze()).save(file, "PNG", pnginfo=text))
+    write_whole(path, lambda file: Image.fromarray(image.squeeze()).save(file, "PNG", pnginfo=text))
 
 
 def save_side(side: Side, folder: Path, form: str = "png") -> list[str]:
@@ -50,7 +50,7 @@ def save_side(side: Side, folder: Path, form: str = "png") -> list[str]:
     if side.points is not None or form == "npz":
         arrays = {"points": side.points} if side.points is not None else {"images": side.images}
         path = folder / f"{stem}.npz"
-        _write(path, lambda file: np.savez_compressed(file, **arrays, vernier=np.array(json.dumps(about))))
+        write_whole(path, lambda file: np.savez_compressed(file, **arrays, vernier=np.array(json.dumps(about))))
         return [str(path)]
     names = []
     for k, image in enumerate(side.images):
@@ -81,7 +81,8 @@ def read_png_request(path: Path) -> tuple[GuidanceRequest, dict[str, Any]]:
     return unwrap(about), about
 
 
-def _write(path: Path, save) -> None:
+def write_whole(path: Path, save) -> None:
+    """save(file) under another name, then moved into place. EngineError if that fails; nothing half-written."""
     part = Path(path).with_name(f"{Path(path).name}.part")
     try:
         with open(part, "wb") as file:

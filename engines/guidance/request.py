@@ -14,6 +14,7 @@ VIEWS = ("side", "wipe", "flip", "difference")
 OPTIONAL = ("gamma_0", "label_2", "seed_2")
 DRAFT_STEPS, DRAFT_POINTS = 4, 5000
 CURVE_POINTS = 32
+CELLS, EACH = 400, 64  # the most cells of a grid, and images of a cell
 Curve = tuple[tuple[float, float], ...]  # (noise level sigma/alpha, value), levels rising; linear in log sigma/alpha between
 
 
@@ -99,20 +100,85 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 
+AXES = tuple(f.name for f in fields(Sampling) if f.type in (int, float, str, int | None, float | None) and f.name != "count")  # any control
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Two controls of side A as the axes of a grid of pictures; without `y` it has one row.
+
+    Values are as in Sampling. EngineError on an unknown axis, the same axis twice, no or too many values, a value out of range.
+    """
+
+    x: str = "gamma_1"
+    x_values: tuple[Any, ...] = (1.0, 2.0, 3.0, 5.0)
+    y: str | None = "steps"
+    y_values: tuple[Any, ...] = (5, 10, 20)
+    each: int = 4  # images a cell
+
+    def __post_init__(self) -> None:
+        if self.x == self.y:
+            raise EngineError(f"Both axes of the grid are {self.x}.", remedy="Choose another control for one of them.")
+        for name, values in self.axes():
+            if name not in AXES:
+                raise EngineError(f"{name!r} is no axis of a grid.", remedy=f"Use one of: {', '.join(AXES)}.")
+            if not isinstance(values, tuple) or not values:
+                raise EngineError(f"The axis {name} has no values.", remedy=f"Give some, as in {name}=1,2,3.")
+            for value in values:
+                Sampling(**{name: value})
+        if isinstance(self.each, bool) or not isinstance(self.each, int) or not 1 <= self.each <= EACH:
+            raise EngineError(f"each is {self.each}.", remedy=f"A cell holds 1 to {EACH} images.")
+        if self.rows * self.columns > CELLS:
+            raise EngineError(f"This grid has {self.rows * self.columns} cells.", remedy=f"Leave some values out: a grid holds at most {CELLS}.")
+
+    def axes(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """(control, values) of the columns and, if there are any, of the rows."""
+        return [(self.x, self.x_values)] + ([(self.y, self.y_values)] if self.y is not None else [])
+
+    @property
+    def columns(self) -> int:
+        return len(self.x_values)
+
+    @property
+    def rows(self) -> int:
+        return 1 if self.y is None else len(self.y_values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"x": self.x, "x_values": [_plain(v) for v in self.x_values], "y": self.y, "each": self.each,
+                "y_values": [] if self.y is None else [_plain(v) for v in self.y_values]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """EngineError as for Grid itself, and on what this version does not know."""
+        values = _known(cls, values)
+        for name in {"x_values", "y_values"} & values.keys():
+            listed = values[name] if isinstance(values[name], list) else []
+            values[name] = tuple(math.inf if value == "inf" else value for value in listed)
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows no infinity."""
+    return "inf" if isinstance(value, float) and math.isinf(value) else value
+
+
 @dataclass(frozen=True)
 class GuidanceRequest:
-    """The whole workspace: side A, the optional side B drawn from the same noise, and how the two are looked at."""
+    """The whole workspace: side A, the optional side B drawn from the same noise, how the two are looked at, and a grid around A."""
 
     a: Sampling = field(default_factory=Sampling)
     b: Sampling | None = None
     view: str = "side"
+    grid: Grid | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.grid, Grid | None):
+            raise EngineError("The grid of this request is damaged.", remedy="Use a request that Vernier saved.")
         if not isinstance(self.a, Sampling) or not isinstance(self.b, Sampling | None) or self.view not in VIEWS:
             raise EngineError("This request is incomplete or damaged.", remedy="Use a request that Vernier saved.")
 
     def to_dict(self) -> dict[str, Any]:
-        return {"a": self.a.to_dict(), "b": self.b and self.b.to_dict(), "view": self.view}
+        return {"a": self.a.to_dict(), "b": self.b and self.b.to_dict(), "view": self.view} | ({"grid": self.grid.to_dict()} if self.grid else {})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -121,6 +187,8 @@ class GuidanceRequest:
         for side in ("a", "b"):
             if values.get(side) is not None:
                 values[side] = Sampling.from_dict(values[side])
+        if values.get("grid") is not None:
+            values["grid"] = Grid.from_dict(values["grid"])
         return cls(**values)
 
 

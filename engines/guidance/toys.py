@@ -15,6 +15,7 @@ from engines.guidance.calibrated import SOLVER, ClassCalibration, calibrate
 from engines.guidance.calibrations import DEFAULT_LEVEL
 from engines.guidance.calibrations import SEED as CALIBRATION_SEED
 from engines.guidance.guide import Guide, notes, plan, run
+from engines.guidance.memo import Memo, remembered
 from engines.guidance.outcome import Side, ToyNumbers
 from engines.guidance.recfg import least_squares_ratio
 from engines.guidance.request import Sampling
@@ -26,7 +27,7 @@ DRAWS = 256  # of a toy's calibration
 BINS = {1: 161, 2: 81}
 
 
-def sample(settings: Sampling, job: Job) -> Side:
+def sample(settings: Sampling, job: Job, memo: Memo | None = None) -> Side:
     """Samples of a toy. In ReCFG modes r comes from exact expectations (toy-1d) or 4,000 true draws a level (2-D)."""
     model = toy(settings.model)
     c = settings.c if model.dim == 1 else settings.label
@@ -39,8 +40,8 @@ def sample(settings: Sampling, job: Job) -> Side:
         correction = _calibrated(model.name, c, settings.gamma_1, settings.guide_below, settings.steps)
         correction = correction and correction.at(settings.gamma_1, settings.sharpness)
     calls = plan(settings, model.schedule, lambda t: ratio(model, settings.mode, c, t), correction)
-    guide = Guide(settings, model.schedule, calls, lambda x, t: (model.eps(x, t, c), model.eps(x, t, None)),
-                  lambda x, t: model.eps(x, t, c), job.check, correction)
+    guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t: (model.eps(x, t, c), model.eps(x, t, None)), 2),
+                  remembered(memo, settings, lambda x, t: model.eps(x, t, c), 1), job.check, correction)
     x = noise_block(settings.seed, settings.count, model.dim)
     paths = [x[:PATHS].numpy().copy()]
     points = run(guide, x, lambda step: paths.append(step.x[:PATHS].numpy().copy())).numpy()

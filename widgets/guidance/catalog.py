@@ -8,28 +8,14 @@ from pathlib import Path
 from PySide6.QtGui import QIcon, QPixmap
 
 from engines.guidance.request import TOYS, Sampling
+from widgets.guidance.words import MODE_ROWS as MODE_ROWS
+from widgets.guidance.words import MODE_WORDS, MODELS
+from widgets.guidance.words import SAMPLER_ROWS as SAMPLER_ROWS
+from widgets.guidance.words import model_word as model_word
 from widgets.vernier_slider import Scale
 
-MODELS = {"emoji3d": "Emoji 3D", "fashion-mnist": "Fashion-MNIST", "toy-1d": "Toy: 1-D Gaussian",
-          "toy-gauss": "Toy: one Gaussian a class", "toy-bimodal": "Toy: two modes a class"}
 TOY_CLASSES = 4
 
-MODE_ROWS = (
-    ("cfg", "CFG", "Classifier-free guidance: eps = gamma_1 eps_c + (1 - gamma_1) eps_u"),
-    ("recfg", "ReCFG", "Rectified guidance: gamma_0 comes from a table per class, noise level and pixel (Eq. 45)"),
-    ("calibrated", "Calibrated", "Ours: guided below a noise level only, with stored corrections that keep the mean and the variance of the class"),
-    ("free", "Free", "gamma_1 and gamma_0 each on its own slider"),
-    ("curve", "Curve", "gamma_1 and gamma_0 as curves over the noise level, drawn by hand"),
-    ("rescale", "Rescale", "CFG, its spread set back to that of the conditional prediction (Lin et al. 2305.08891)"),
-    ("zero-star", "CFG-Zero*", "CFG with the unconditional part projected, per image (2503.18886)"),
-    ("apg", "APG", "Adaptive projected guidance: only the part of the difference that changes the image (2410.02416)"),
-    ("literal", "ReCFG, literal (expert)", "The paper's closed form, Eq. 42, guarded. With well-trained models it takes away variety."),
-)
-MODE_WORDS = {value: word.removesuffix(" (expert)") for value, word, _ in MODE_ROWS}
-SAMPLER_ROWS = (
-    ("ddim", "DDIM", "First order, evenly spaced timesteps"), ("euler", "Euler", "First order on Karras' noise levels"),
-    ("heun", "Heun", "Second order, two network calls a step"), ("dpmpp-2m", "DPM++ 2M", "DPM-Solver++ (2M): second order, one call a step"),
-)
 VIEW_ROWS = (("side", "Side by side"), ("wipe", "Wipe: drag the line"), ("flip", "Flip: one place, X changes the side"),
              ("difference", "Difference: orange where B is brighter, blue where A is"))
 
@@ -87,11 +73,6 @@ def class_word(settings: Sampling, names: tuple[str, ...]) -> str:
 
 def _name(label: int, names: tuple[str, ...]) -> str:
     return names[label] if label < len(names) else f"class {label}"
-
-
-def model_word(model: str) -> str:
-    """A model's title, or the name of its file."""
-    return MODELS.get(model, Path(model).stem)
 
 
 def guidance_word(settings: Sampling) -> str:

@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from engines.guidance.request import GuidanceRequest, Sampling
+from engines.guidance.request import Grid, GuidanceRequest, Sampling
 from widgets import tokens
 from widgets.fields import Chips, Choice, Labelled, Section, SeedField
 from widgets.guidance import catalog
+from widgets.guidance.grid_controls import GridSection
 from widgets.paint import Caption
 from widgets.vernier_slider import Scale, VernierSlider
 
@@ -37,6 +38,7 @@ class Controls(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._samples, self._request, self._edited = samples, GuidanceRequest(), BOTH
+        self._names: tuple[str, ...] = ()
         self.sliders: dict[str, VernierSlider] = {}
         page = QWidget()
         page.setObjectName("panel")
@@ -49,6 +51,7 @@ class Controls(QScrollArea):
         self._build_sampling()
         self._build_interval()
         self._build_blend()
+        self._build_grid()
         self._column.addStretch(1)
         self.setWidget(page)
 
@@ -123,6 +126,11 @@ class Controls(QScrollArea):
                     self._slider("seed_mix", "Seed mix", catalog.SHARE, "Turns the noise from the first seed's to the second's."))
         self._column.addWidget(section)
 
+    def _build_grid(self) -> None:
+        self.grid = GridSection()
+        self.grid.proposed.connect(self._propose_grid)
+        self._column.addWidget(self.grid)
+
     def _slider(self, name: str, title: str, scale: Scale, tip: str, field: str | None = None) -> VernierSlider:
         slider = self.sliders[name] = VernierSlider(title, scale, tip)
         slider.changed.connect(lambda value: self._slid(name, field or name, value, title))
@@ -138,6 +146,10 @@ class Controls(QScrollArea):
     def shown(self) -> Sampling:
         """The side whose values are on show."""
         return self._request.b if self._edited == SIDE_B and self._request.b else self._request.a
+
+    def class_names(self) -> tuple[str, ...]:
+        """The classes on offer."""
+        return self._names
 
     def show_request(self, request: GuidanceRequest, names: tuple[str, ...] = ()) -> None:
         """Every control takes the value of the edited side; `names` are the classes of a model of one's own."""
@@ -175,6 +187,7 @@ class Controls(QScrollArea):
         self._warn(settings, g1 + g0)
         for part in (self._label_2_row, self.sliders["blend"], self.seed_2.parentWidget(), self.sliders["seed_mix"]):
             part.setEnabled(not toy)
+        self.grid.show_request(request, self._names)
 
     def _second(self, settings: Sampling) -> str:
         words = {"recfg": f"{G0} rectified", "literal": f"{G0} literal", "calibrated": "offset calibrated"}
@@ -197,6 +210,7 @@ class Controls(QScrollArea):
         self.model.set_value(settings.model)
         names = catalog.class_names(settings.model, self._samples) or names or tuple(f"class {k}" for k in range(settings.label + 1))
         icons = catalog.class_icons(settings.model, self._samples) or (None,) * len(names)
+        self._names = names
         classes = [(k, name, icon) for k, (name, icon) in enumerate(zip(names, icons, strict=True))]
         self.label.set_choices(classes)
         self.label.set_value(settings.label)
@@ -226,6 +240,17 @@ class Controls(QScrollArea):
         if request.b is None or both or self._edited != SIDE_B:
             request = replace(request, a=replace(request.a, **changes))
         self.proposed.emit(request, text, gesture)
+
+    def _propose_grid(self, grid: Grid, changes: dict[str, Any]) -> None:
+        """Other axes; `changes` are what they need of the settings, on both sides alike."""
+        request = self._request
+        b = replace(request.b, **changes) if request.b and changes else request.b
+        self.proposed.emit(replace(request, a=replace(request.a, **changes), b=b, grid=grid), "grid", None)
+
+    def show_grid(self) -> None:
+        """Unfolds the grid's section and brings it into sight."""
+        self.grid.head.setChecked(True)
+        QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.grid))
 
     def _consequences(self, field: str, value: Any) -> dict[str, Any]:
         """What else must change so that the request makes sense."""

@@ -23,6 +23,11 @@ class Seen:
     starred: bool = False
 
 
+def same(one: GuidanceRequest, other: GuidanceRequest) -> bool:
+    """Whether two requests have the same pictures: view and grid do not matter."""
+    return (one.a, one.b) == (other.a, other.b)
+
+
 class Thumb(QAbstractButton):
     """One result of the strip; right click or S stars it."""
 
@@ -91,7 +96,7 @@ class History(QScrollArea):
 
     def add(self, request: GuidanceRequest, picture: QImage | None) -> None:
         """A new result goes to the left end; one that was there keeps its place and gets the new picture."""
-        known = next((seen for seen in self.seen if seen.request == request), None)
+        known = next((seen for seen in self.seen if same(seen.request, request)), None)
         if known:
             known.picture = picture or known.picture
         else:
@@ -108,7 +113,7 @@ class History(QScrollArea):
     def star(self, request: GuidanceRequest) -> bool:
         """Turns the star of a result over; False if it is not in the strip."""
         for seen in self.seen:
-            if seen.request == request:
+            if same(seen.request, request):
                 seen.starred = not seen.starred
                 self._fill()
                 self.kept.emit()
@@ -132,7 +137,7 @@ class History(QScrollArea):
             thumb.hide()
             thumb.deleteLater()
         for k, seen in enumerate(self.seen):
-            thumb = Thumb(seen, seen.request == self._current)
+            thumb = Thumb(seen, self._current is not None and same(seen.request, self._current))
             thumb.clicked.connect(lambda _=False, seen=seen: self.chosen.emit(seen.request))
             thumb.starred.connect(lambda seen=seen: self.star(seen.request))
             self._row.insertWidget(k, thumb)

@@ -13,6 +13,7 @@ from engines.guidance.request import GuidanceRequest
 from widgets import tokens
 from widgets.guidance import catalog
 from widgets.guidance.closeup import Closeup
+from widgets.guidance.grid_page import GridPage
 from widgets.guidance.toy_view import ToyView
 from widgets.image_view import ImageGrid, difference, to_qimage
 from widgets.paint import Caption, GlyphButton
@@ -33,7 +34,7 @@ class Stage(QWidget):
         self._titles = [Caption("", tokens.BODY_PX, ink, semibold=True) for ink in ("accent", "second")]
         self._draft = Caption("", tokens.CAPTION_PX, "muted")
         self.grids = [ImageGrid(f"Samples of side {name}") for name in "AB"]
-        self.toys, self.closeup = ToyView(), Closeup(samples)
+        self.toys, self.closeup, self.grid = ToyView(), Closeup(samples), GridPage()
         pair = QWidget()
         row = QHBoxLayout(pair)
         row.setContentsMargins(0, 0, 0, 0)
@@ -41,7 +42,7 @@ class Stage(QWidget):
         for grid in self.grids:
             row.addWidget(grid, 1)
         self.pages = QStackedWidget()
-        for page in (pair, self.toys, self.closeup):
+        for page in (pair, self.toys, self.closeup, self.grid):
             self.pages.addWidget(page)
         column = QVBoxLayout(self)
         column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_S)
@@ -71,6 +72,9 @@ class Stage(QWidget):
         self.swap = GlyphButton("swap", "Swap A and B", "A becomes B and B becomes A (Shift+X)")
         self.swap.clicked.connect(lambda: self.asked.emit("swap"))
         bar.addWidget(self.swap)
+        self.grid_button = GlyphButton("grid", "Grid", "A grid of pictures over any two controls (G)", checkable=True)
+        self.grid_button.clicked.connect(lambda: self.asked.emit("grid"))
+        bar.addWidget(self.grid_button)
         bar.addStretch(1)
         bar.addWidget(self._draft)
         self.smooth = GlyphButton("smooth", "Smooth enlargement", "Smooth or crisp pixels (M)", checkable=True)
@@ -108,6 +112,9 @@ class Stage(QWidget):
         self.outcome = outcome
         if outcome.sides[0].toy is not None:
             self.toys.show_outcome(outcome)
+        if self.grid_shown():
+            pass  # the grid stays in front until the person leaves it
+        elif outcome.sides[0].toy is not None:
             self.pages.setCurrentWidget(self.toys)
         else:
             if self.pages.currentWidget() is self.closeup:
@@ -150,8 +157,8 @@ class Stage(QWidget):
         show_a = not (view == "flip" and self._flipped and len(sides) > 1)
         first.setText(words[0])
         second.setText(words[1] if len(words) > 1 else "")
-        first.setVisible(show_a)
-        second.setVisible(show_b)
+        first.setVisible(show_a and not self.grid_shown())
+        second.setVisible(show_b and not self.grid_shown())
 
     def flip(self, request: GuidanceRequest) -> None:
         """The other side in the same place."""
@@ -160,7 +167,7 @@ class Stage(QWidget):
 
     def set_smooth(self, smooth: bool) -> None:
         self.smooth.setChecked(smooth)
-        for grid in (*self.grids, *self.closeup.grids):
+        for grid in (*self.grids, *self.closeup.grids, self.grid.view):
             grid.set_smooth(smooth)
 
     # one image -------------------------------------------------------------------------------------------------------
@@ -185,6 +192,22 @@ class Stage(QWidget):
         self.closeup.show_image(self.outcome.sides[side], side, index)
         self.pages.setCurrentWidget(self.closeup)
 
+    def grid_shown(self) -> bool:
+        return self.pages.currentWidget() is self.grid
+
+    def show_grid(self, shown: bool, request: GuidanceRequest) -> None:
+        """The grid in place of the samples, or the samples again."""
+        self.grid_button.setChecked(shown)
+        if shown:
+            self.pages.setCurrentWidget(self.grid)
+            self.grid.view.setFocus()
+        elif self.grid_shown():
+            toy = self.outcome is not None and self.outcome.sides[0].toy is not None
+            self.pages.setCurrentWidget(self.toys if toy else self.pages.widget(0))
+        self._arrange(request)
+        for title in self._titles:
+            title.setVisible(not shown and title.isVisibleTo(self))
+
     def copy(self, side: int, index: int) -> None:
         """Puts one image on the clipboard."""
         if self.outcome is not None:
@@ -192,7 +215,10 @@ class Stage(QWidget):
             QGuiApplication.clipboard().setImage(to_qimage(image))
 
     def escape(self) -> bool:
-        """Leaves the large image; False if there was none."""
+        """Leaves the grid or the large image; False if there was none."""
+        if self.grid_shown():
+            self.asked.emit("grid")
+            return True
         if self.pages.currentWidget() is not self.closeup:
             return False
         self.pages.setCurrentIndex(0)

@@ -61,8 +61,8 @@ class ToyView(QWidget):
         lines = []
         for ink, side in zip(INKS, sides, strict=False):
             steps = np.arange(len(side.trajectories), dtype=float)
-            ends = np.append(np.tile(steps, (24, 1)), np.full((24, 1), np.nan), 1)  # NaN lifts the pen between two paths
             paths = side.trajectories[:, :24, 0].T
+            ends = np.append(np.tile(steps, (len(paths), 1)), np.full((len(paths), 1), np.nan), 1)  # NaN lifts the pen between two paths
             lines.append(Curve("", ends.ravel()[:-1], np.append(paths, np.full((len(paths), 1), np.nan), 1).ravel()[:-1], ink))
         self.paths.set_curves(lines)
 

@@ -12,6 +12,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.picture import caption, contact_sheet, read_png_request, save_png, save_side
 from engines.guidance.request import Draw, GuidanceRequest, opposite, unwrap, wrap
@@ -19,7 +20,9 @@ from engines.job import EngineError
 from engines.weights import read_header
 from widgets import tokens
 from widgets.guidance import catalog
-from widgets.guidance.controls import Controls
+from widgets.guidance.axis_text import suggested
+from widgets.guidance.controls import NOISE, Controls
+from widgets.guidance.grid_run import GridRun
 from widgets.guidance.history import THUMB_PX, History
 from widgets.guidance.insight import Insight
 from widgets.guidance.stage import Stage
@@ -45,6 +48,7 @@ class GuidanceWorkspace(QWidget):
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
         self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
+        self.grid_run = GridRun(background, self)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -53,6 +57,7 @@ class GuidanceWorkspace(QWidget):
         self._connect()
         self.controls.show_request(document.request)
         self.stage.show_request(document.request)
+        self.stage.grid.show_request(document.request, self.controls.class_names())
 
     def _lay_out(self) -> None:
         middle = QWidget()
@@ -77,8 +82,18 @@ class GuidanceWorkspace(QWidget):
         self.stage.asked.connect(lambda name: self.commands()[f"guidance.{name}"]())
         self.stage.view_asked.connect(self._view)
         self.stage.exporter = self._export
-        self.history.chosen.connect(lambda request: self._document.replace(request, "earlier result"))
+        self.history.chosen.connect(lambda request: self._document.replace(
+            replace(request, grid=self._document.request.grid), "earlier result"))
         self.history.kept.connect(self.kept_changed)
+        self.stage.grid.bind(self.grid_run)
+        self.stage.grid.asked.connect(lambda word: {"draw": self._draw_grid, "cancel": self.grid_run.cancel, "leave": self._toggle_grid}[word]())
+        self.stage.grid.adopted.connect(self._adopt)
+        self.stage.grid.noticed.connect(self.noticed)
+        self.stage.grid.worked.connect(self.worked)
+        self.controls.grid.asked.connect(lambda word: {"draw": self._draw_grid, "cancel": self.grid_run.cancel}[word]())
+        self.grid_run.finished.connect(self.worked)
+        for told in (self.grid_run.changed, self.grid_run.progressed):
+            told.connect(lambda: self.controls.grid.show_run(self.grid_run))
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
 
@@ -94,7 +109,7 @@ class GuidanceWorkspace(QWidget):
                 "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
-                "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
+                "guidance.grid": self._toggle_grid, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
@@ -123,6 +138,8 @@ class GuidanceWorkspace(QWidget):
             request, about = read_png_request(path)
             self._promised = (_key(request), about)
             self._document.replace(request, f"open {path.name}")
+            if request.grid is not None:
+                self._draw_grid()
             return True
         if suffix in WEIGHT_SUFFIXES:
             self._open_weights(path)
@@ -138,6 +155,7 @@ class GuidanceWorkspace(QWidget):
     def _on_request(self, request: GuidanceRequest) -> None:
         self.controls.show_request(request, self._names())
         self.stage.show_request(request)
+        self.stage.grid.show_request(request, self.controls.class_names())
         self.history.show_current(request)
         known = self._results.get(_key(request))
         if known is not None:
@@ -259,6 +277,36 @@ class GuidanceWorkspace(QWidget):
         self._smooth = smooth
         self.stage.set_smooth(smooth)
 
+    # grid ------------------------------------------------------------------------------------------------------------
+    def _toggle_grid(self) -> None:
+        shown = not self.stage.grid_shown()
+        self.stage.show_grid(shown, self._document.request)
+        if shown:
+            self.controls.show_grid()
+
+    def _draw_grid(self) -> None:
+        """Draws the grid that the request asks for; the one that is offered becomes the request's."""
+        request = self._document.request
+        if request.grid is None:
+            request = replace(request, grid=suggested(request.a))
+            self._document.replace(request, "grid")
+        try:
+            self.grid_run.draw(request)
+        except EngineError as error:
+            return self.noticed.emit("bad", str(error), error.remedy)
+        if not self.stage.grid_shown():
+            self._toggle_grid()
+
+    def _adopt(self, cell: Cell) -> None:
+        """A cell's settings become those of side A, in one step; noise is shared with side B as ever."""
+        request, settings = self._document.request, cell.settings
+        same_kind = catalog.is_toy(settings) == catalog.is_toy(request.a)
+        a = replace(settings, count=request.a.count if same_kind else 5000 if catalog.is_toy(settings) else 16)
+        b = request.b and replace(request.b, **{name: getattr(a, name) for name in NOISE})
+        if self.stage.grid_shown():
+            self._toggle_grid()
+        self._document.replace(replace(request, a=a, b=b), "grid cell")
+
     def _copy(self) -> None:
         chosen = self.stage.chosen()
         if chosen is None:
@@ -268,6 +316,8 @@ class GuidanceWorkspace(QWidget):
             self.worked.emit(f"Copied image {chosen[1] + 1}")
 
     def _save(self) -> None:
+        if self.stage.grid_shown():
+            return self.stage.grid.offer_save()
         chosen = self.stage.chosen()
         if chosen is None:
             return self._save_all()
