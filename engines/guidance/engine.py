@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from engines.diffusion.noise import mixed, noise
-from engines.guidance import calibrations, sources, tables, toys
+from engines.guidance import calibrations, sources, statistics, tables, toys
 from engines.guidance.guide import Correction, Guide, notes, plan, run
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.request import TOYS, Draw, GuidanceRequest, Sampling
@@ -31,6 +31,7 @@ class GuidanceEngine:
         self._models: dict[str, sources.Model] = {}
         self._tables: dict[str, tables.Table] = {}
         self._calibrations: dict[str, calibrations.Calibrations] = {}
+        self._statistics: dict[str, statistics.ClassStatistics | None] = {}
 
     def run(self, draw: Draw | GuidanceRequest | Sampling, job: Job) -> Outcome:
         """Both sides of a request, previews after every step unless it is a draft. Raises EngineError, Cancelled."""
@@ -87,8 +88,22 @@ class GuidanceEngine:
             self._calibrations[key] = calibrations.read(path, self.model(name))
         return self._calibrations[key]
 
+    def class_statistics(self, settings: Sampling) -> tuple[statistics.ClassStatistics | None, str]:
+        """What the class's data are like, or None and why that is not known. EngineError when the file is damaged."""
+        if not statistics.applies(settings):
+            return None, "there are no data of a blend of classes"
+        name, path = settings.model, statistics.place(settings.model, sources.SHIPPED, self.folder.parent / "samples")
+        if name not in self._statistics:
+            self._statistics[name] = statistics.read(path) if path.exists() else None
+        found = self._statistics[name]
+        if found is None:
+            return None, "the model came without statistics of its data (vernier statistics makes them)"
+        if found.mean.shape[1:] != self.model(name).shape or settings.label >= len(found.classes):
+            raise EngineError(f"{path.name} belongs to another model.", remedy=f"Build it anew: vernier statistics --model {Path(name).name}.")
+        return found, ""
+
     def close(self) -> None:
-        for cache in (self._models, self._tables, self._calibrations):
+        for cache in (self._models, self._tables, self._calibrations, self._statistics):
             cache.clear()
 
     def beside(self, name: str, kind: str) -> Path:
@@ -122,6 +137,7 @@ class GuidanceEngine:
         model = self.model(settings.model)
         ratio, table_hash = self._ratio(settings, model)
         asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
+        known, unknown = self.class_statistics(asked)
         sources.memory_check(model, min(settings.count, BATCH))
         calls = plan(settings, model.schedule, ratio, correction)
         job.check()
@@ -137,7 +153,8 @@ class GuidanceEngine:
             rows = model.label_rows(settings.label, count, settings.label_2, settings.blend)
             x = _start(settings, first, count, model)
             guide = Guide(settings, model.schedule, calls, lambda x, t, rows=rows: model.pair(x, t, rows),
-                          lambda x, t, rows=rows: model.predict(x, t, rows), job.check, correction)
+                          lambda x, t, rows=rows: model.predict(x, t, rows), job.check, correction,
+                          limit=1 + CLIP_MARGIN)
 
             def shown(step, first: int = first) -> None:
                 tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
@@ -149,9 +166,10 @@ class GuidanceEngine:
             done.append(to_pixels(x_0))
             clipped += float((x_0.abs() > 1 + CLIP_MARGIN).float().mean()) * count / settings.count
             network, nfe = network + guide.network_seconds, nfe + guide.nfe
-            per_step = per_step or {key: np.array(values) for key, values in guide.record.items()}
-        return side(np.concatenate(done), network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
-                    notes=notes(settings, model.schedule) + told)
+            per_step = per_step or {key: np.array(values) for key, values in guide.record.items()} | in_grey(guide.samples_seen())
+        images = np.concatenate(done)
+        return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step, notes=notes(settings, model.schedule) + told,
+                    against=known and known.against(settings.label, images), unknown=unknown)
 
 
 def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> torch.Tensor:
@@ -160,6 +178,12 @@ def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> 
     else:
         x = mixed(settings.seed, settings.seed_2, settings.seed_mix, first, count, model.shape)
     return x.to(model.device)
+
+
+def in_grey(seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Guide.samples_seen of images in [-1, 1] as grey levels, 0-255."""
+    grey = {"mean": lambda values: (values[:, 0] + 1) * statistics.GREY, "deviation": lambda values: values * statistics.GREY}
+    return {key: grey.get(key, lambda same: same)(values) for key, values in seen.items()}
 
 
 def to_pixels(x_0: torch.Tensor) -> np.ndarray:
