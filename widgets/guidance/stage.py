@@ -23,18 +23,19 @@ class Stage(QWidget):
 
     asked = Signal(str)
     view_asked = Signal(str)
+    left = Signal()  # Escape on another page
 
     def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("stage")
         self.outcome: Outcome | None = None
         self.exporter: Callable[[Side, int], Path | None] = lambda side, index: None
-        self._flipped = False
+        self._flipped, self._extra = False, []
         self._titles = [Caption("", tokens.BODY_PX, ink, semibold=True) for ink in ("accent", "second")]
         self._draft = Caption("", tokens.CAPTION_PX, "muted")
         self.grids = [ImageGrid(f"Samples of side {name}") for name in "AB"]
         self.toys, self.closeup = ToyView(), Closeup(samples)
-        pair = QWidget()
+        pair = self._pair = QWidget()
         row = QHBoxLayout(pair)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(tokens.SPACE_L)
@@ -90,6 +91,22 @@ class Stage(QWidget):
             heads.addWidget(title, 1)
         return heads
 
+    # other pages -----------------------------------------------------------------------------------------------------
+    def add_page(self, page: QWidget) -> None:
+        """A page that takes the picture's place until Escape, and that a new outcome does not push aside."""
+        self.pages.addWidget(page)
+        self._extra.append(page)
+
+    def show_page(self, page: QWidget) -> None:
+        self.pages.setCurrentWidget(page)
+        for title in self._titles:
+            title.hide()
+
+    def leave_page(self, request: GuidanceRequest) -> None:
+        """Back to the picture."""
+        self.pages.setCurrentWidget(self.toys if self.outcome is not None and self.outcome.sides[0].toy is not None else self._pair)
+        self._arrange(request)
+
     # showing ---------------------------------------------------------------------------------------------------------
     def show_request(self, request: GuidanceRequest) -> None:
         """Which buttons are down; the picture itself follows with its outcome."""
@@ -108,9 +125,12 @@ class Stage(QWidget):
         self.outcome = outcome
         if outcome.sides[0].toy is not None:
             self.toys.show_outcome(outcome)
-            self.pages.setCurrentWidget(self.toys)
+            if self.pages.currentWidget() not in self._extra:
+                self.pages.setCurrentWidget(self.toys)
         else:
-            if self.pages.currentWidget() is self.closeup:
+            if self.pages.currentWidget() in self._extra:
+                pass  # the person looks at something else
+            elif self.pages.currentWidget() is self.closeup:
                 if not outcome.draft and not outcome.unfinished:
                     self.open(self.closeup.side, self.closeup.index)
             else:
@@ -150,8 +170,9 @@ class Stage(QWidget):
         show_a = not (view == "flip" and self._flipped and len(sides) > 1)
         first.setText(words[0])
         second.setText(words[1] if len(words) > 1 else "")
-        first.setVisible(show_a)
-        second.setVisible(show_b)
+        aside = self.pages.currentWidget() in self._extra
+        first.setVisible(show_a and not aside)
+        second.setVisible(show_b and not aside)
 
     def flip(self, request: GuidanceRequest) -> None:
         """The other side in the same place."""
@@ -192,7 +213,10 @@ class Stage(QWidget):
             QGuiApplication.clipboard().setImage(to_qimage(image))
 
     def escape(self) -> bool:
-        """Leaves the large image; False if there was none."""
+        """Leaves the large image or another page; False if there was none."""
+        if self.pages.currentWidget() in self._extra:
+            self.left.emit()
+            return True
         if self.pages.currentWidget() is not self.closeup:
             return False
         self.pages.setCurrentIndex(0)
