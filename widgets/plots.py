@@ -30,7 +30,7 @@ class SaveButton(GlyphButton):
 
     def __init__(self, figure: QWidget, menu: Callable[[], QMenu]) -> None:
         super().__init__("save", f"Save plot: {figure.accessibleName()}", "Save this plot as PNG, SVG or CSV (also on a right click)")
-        self.setFixedSize(tokens.CONTROL_PX, tokens.SPACE_XL)
+        self.setFixedSize(tokens.SPACE_XL, tokens.SPACE_XL)
         self.clicked.connect(lambda: menu().popup(self.mapToGlobal(self.rect().bottomLeft())))
         self.near = False
 
@@ -77,6 +77,7 @@ class Plot(QWidget):
         head.setSpacing(0)
         head.addWidget(self._title, 1)
         head.addWidget(self._save)
+        self._title.setMinimumWidth(1)  # a long title does not widen its panel
         self._column.addLayout(head)
         self._column.addWidget(self._legend)
         self._view, self.curves = None, ()

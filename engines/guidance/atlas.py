@@ -26,7 +26,7 @@ from engines.guidance.request import TOYS, Sampling
 from engines.job import Cancelled, EngineError, Job
 
 VERSION = 1
-BLOWN = 4.0  # variance ratio (before clipping) beyond which a point counts as blown up
+BLOWN = 4.0  # a variance ratio beyond which a point counts as blown up
 LEAST, MOST, CELLS_MOST = 2, 64, 2048
 COARSE = (5, 3)  # columns and rows of the first pass, at least
 KEEP_S = 2.0  # seconds between two writings of the cache
@@ -35,7 +35,10 @@ Pair = tuple[float, float]  # gamma_1, S
 
 @dataclass(frozen=True)
 class Point:
-    """One measured pair; NaN where the samples were not finite. `clipped`: share beyond the range of colours."""
+    """One measured pair; NaN where the samples were not finite. `clipped`: share beyond the range of colours.
+
+    Pixels are clipped as a picture is, in shift and ratio; `unclipped` is the ratio before that, and says what has blown up.
+    """
 
     gamma_1: float
     total: float  # S
@@ -44,7 +47,11 @@ class Point:
     ratio: float
     ratio_error: float
     clipped: float
-    blown: bool
+    unclipped: float
+
+    @property
+    def blown(self) -> bool:
+        return not self.unclipped <= BLOWN
 
     @property
     def gamma_0(self) -> float:
@@ -207,8 +214,9 @@ class Atlas:
     def table(self) -> tuple[list[str], list[list[Any]]]:
         """Header with units, and one row a point."""
         header = ["gamma_1", "gamma_0", "S", f"shift ({self.unit})", f"shift error ({self.unit})", "variance ratio", "variance ratio error",
-                  "clipped (share)", "blown up"]
-        return header, [[p.gamma_1, p.gamma_0, p.total, p.shift, p.shift_error, p.ratio, p.ratio_error, p.clipped, int(p.blown)] for p in self.on_map()]
+                  "clipped (share)", "variance ratio before clipping", "blown up"]
+        return header, [[p.gamma_1, p.gamma_0, p.total, p.shift, p.shift_error, p.ratio, p.ratio_error, p.clipped, p.unclipped, int(p.blown)]
+                        for p in self.on_map()]
 
 
 def fitting(settings: Sampling, fine: bool = False, cache: str = "") -> AtlasTask:

@@ -18,7 +18,7 @@ from engines.diffusion import samplers
 from engines.diffusion.mixture import toy
 from engines.diffusion.noise import mixed, noise, noise_block
 from engines.guidance import sources
-from engines.guidance.atlas import BLOWN, AtlasTask, Pair, Point, Theory
+from engines.guidance.atlas import AtlasTask, Pair, Point, Theory
 from engines.guidance.guide import Call, guided_steps, plan
 from engines.guidance.request import TOYS
 from engines.guidance.statistics import GREY
@@ -27,7 +27,7 @@ from engines.guidance.toys import ratio as toy_ratio
 from engines.job import EngineError, Job
 
 AT_ONCE = 512  # samples in one batch on a GPU; a processor is busy with the samples of one point
-TOY_POINTS = 40_000
+TOY_POINTS = 16_000  # below what torch splits over threads: a busy machine would wait for them
 CLIPPED = 1.05  # as engine.py: a white ground a little too white is not burnt
 THEORY = (57, 33)  # columns and rows of the closed form
 
@@ -45,9 +45,9 @@ class Reference:
     def point(self, pair: Pair, x: np.ndarray, raw_variance: float, clipped: float) -> Point:
         """A Point from samples [N, D] in the units of the reference."""
         n = len(x)
-        blown = not (np.isfinite(x).all() and math.isfinite(raw_variance)) or raw_variance / self.variance > BLOWN
+        unclipped = raw_variance / self.variance
         if not np.isfinite(x).all():
-            return Point(*pair, *[math.nan] * 4, clipped, True)
+            return Point(*pair, *[math.nan] * 4, clipped, math.nan)
         d = x - self.centre
         m = d.mean(0)
         chance = 0.0 if self.matched else float(d.var(0, ddof=1).sum()) / n
@@ -57,7 +57,7 @@ class Reference:
         spreads = np.square(x - x.mean(0)).mean(1) * (n / (n if self.matched else n - 1))
         ratio = float(spreads.mean()) / self.variance
         ratio_error = 0.0 if self.exact else float(spreads.std(ddof=1)) / math.sqrt(n) / self.variance
-        return Point(*pair, shift, error / (shift + math.sqrt(square + error)) if error else 0.0, ratio, ratio_error, clipped, blown)
+        return Point(*pair, shift, error / (shift + math.sqrt(square + error)) if error else 0.0, ratio, ratio_error, clipped, unclipped)
 
 
 class Cells:
@@ -153,7 +153,7 @@ class Cells:
         except EngineError:  # the network met numbers that are not finite: find out which pair it was
             if len(pairs) > 1:
                 return [point for pair in pairs for point in self._measured([pair])]
-            return [Point(*pairs[0], *[math.nan] * 4, 1.0, True)]
+            return [Point(*pairs[0], *[math.nan] * 4, 1.0, math.nan)]
 
     def _pixels(self, x: Tensor) -> tuple[np.ndarray, float, float]:
         """Samples [N, D] in the reference's units, their mean variance before clipping, and the share clipped."""

@@ -14,6 +14,7 @@ from widgets.plots import forms_menu
 SNAP_PX = 6  # so near to a measured point, or to CFG's line, the pointer means it
 STEP_1, STEP_S, FINER = 0.1, 0.01, 0.1
 FIGURE_PX = (1040, 540)
+HOW = "Point to read the numbers, click to take the pair. Arrow keys move the cursor (Shift: finer), Enter takes it."
 
 
 class AtlasMap(QWidget):
@@ -27,7 +28,7 @@ class AtlasMap(QWidget):
     def __init__(self, large: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Atlas")
-        self.setToolTip("Point to read the numbers, click to take the pair. Arrow keys move the cursor (Shift: finer), Enter takes it.")
+        self.setAccessibleDescription(HOW)  # no tip: it would lie over what the person reads
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding if large else QSizePolicy.Policy.Fixed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QLinearGradient, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QLinearGradient, QPainter, QPen, QPolygonF
 
 from engines.guidance.atlas import Atlas, AtlasTask
 from widgets import tokens
@@ -23,7 +23,7 @@ RATIO_LINES = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 RATIO_SPAN = 3.0  # log2: the colours end at 1/8 and 8
 RATIO_TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 IMAGE_PX = (240, 180)
-LEFT_PX, TOP_PX, BAR_PX, FOOT_PX = 40, 8, 8, 74
+LEFT_PX, TOP_PX, BAR_PX, FOOT_PX, HATCH_PX = 40, 8, 8, 74, 8
 SHIFT_PARTS = 5  # iso-lines up to the end of the colours
 LAYERS = ("shift", "ratio", "both")
 Lines = list[tuple[float, list[np.ndarray]]]  # a level and its polylines of (gamma_1, S)
@@ -167,29 +167,17 @@ def _ground(painter: QPainter, frame: Frame, picture: Picture, layer: str) -> No
 
 
 def _hatch(painter: QPainter, frame: Frame, picture: Picture) -> None:
-    """Where the points are blown up."""
-    if not np.nanmax(picture.surface.blown) > 0.5:
-        return
-    columns, rows = 61, 46
-    blown = picture.surface.grid("blown", columns, rows) > 0.5
-    path = QPainterPath()
+    """Where the points are blown up: one stroke a square, so that nothing needs clipping (an SVG has none)."""
+    columns, rows = max(2, round(frame.map.width() / HATCH_PX)), max(2, round(frame.map.height() / HATCH_PX))
     wide, high = frame.map.width() / columns, frame.map.height() / rows
-    for j in range(rows):
-        starts = np.flatnonzero(np.diff(np.concatenate([[0], blown[j].astype(int), [0]])))
-        for start, end in zip(starts[::2], starts[1::2], strict=True):
-            path.addRect(QRectF(frame.map.left() + start * wide, frame.map.bottom() - (j + 1) * high, (end - start) * wide, high + 0.5))
-    painter.save()
-    painter.setClipPath(path.simplified(), Qt.ClipOperation.IntersectClip)
     seam, line = _halo(), _over()
     seam.setAlphaF(0.35)
-    line.setAlphaF(0.5)
+    line.setAlphaF(0.55)
     for ink, shift in ((seam, 1.2), (line, 0.0)):
         painter.setPen(QPen(ink, 1.2))
-        x = frame.map.left() - frame.map.height() + shift
-        while x < frame.map.right():
-            painter.drawLine(QPointF(x, frame.map.bottom()), QPointF(x + frame.map.height(), frame.map.top()))
-            x += tokens.SPACE_S
-    painter.restore()
+        for j, i in np.argwhere(picture.surface.blown(columns, rows)).tolist():
+            x, y = frame.map.left() + i * wide, frame.map.bottom() - j * high
+            painter.drawLine(QPointF(x + shift, y), QPointF(x + wide, y - high + shift))
 
 
 def _iso_lines(painter: QPainter, frame: Frame, picture: Picture, name: str) -> None:
@@ -259,10 +247,9 @@ def _rules(painter: QPainter, frame: Frame, picture: Picture | None) -> None:
         _tag(painter, metrics, "CFG", QPointF(b.x() - 4, b.y() - 2), picture is not None)
     if picture and picture.atlas.recfg is not None and abs(picture.atlas.recfg - 1) > 1e-6:
         steps = np.geomspace(frame.strengths[0], frame.strengths[-1], 60)
-        line = QPolygonF([frame.place(g, picture.atlas.recfg_sum(g)) for g in steps])
+        inside = [point for point in (frame.place(g, picture.atlas.recfg_sum(g)) for g in steps) if frame.map.contains(point)]
         painter.setPen(QPen(strong, 1.2, Qt.PenStyle.DotLine))
-        painter.drawPolyline(line)
-        inside = [p for p in line if frame.map.contains(p)]
+        painter.drawPolyline(QPolygonF(inside))
         if inside and abs(inside[-1].y() - frame.place(1, 1).y()) > 2 * metrics.height():
             _tag(painter, metrics, "ReCFG", QPointF(inside[-1].x() - 6, max(inside[-1].y() - 2, frame.map.top() + metrics.height() + 3)), True)
 
@@ -385,5 +372,6 @@ def caption(atlas: Atlas) -> str:
     """What a map was made with, in one line."""
     task = atlas.task
     blown = "; hatched: blown up" if any(point.blown for point in atlas.on_map()) else ""
+    blown += "; dotted: closed form" if atlas.theory is not None else ""
     text = f"{atlas.done()} of {atlas.size()} points of {task.samples:,} samples, {task.settings.sampler}, {task.steps} steps, against {atlas.reference}"
     return text + (f"; {atlas.floor:.3g} {atlas.unit} of chance taken off" if atlas.unit == "grey levels" else "") + blown

@@ -10,7 +10,7 @@ from widgets import tokens
 from widgets.fields import Chips
 from widgets.guidance import catalog
 from widgets.guidance.atlas_desk import AtlasDesk
-from widgets.guidance.atlas_map import AtlasMap
+from widgets.guidance.atlas_map import HOW, AtlasMap
 from widgets.guidance.atlas_paint import G0, G1, caption
 from widgets.job_row import BAR_HEIGHT_PX, spoken
 from widgets.paint import Caption, GlyphButton
@@ -40,6 +40,7 @@ class AtlasPanel(QWidget):
         self.map = AtlasMap(large)
         self.layers = Chips("Layer", LAYERS)
         self.title = Caption("", tokens.SECTION_PX if large else tokens.BODY_PX, semibold=True)
+        self.title.setToolTip(HOW)
         self.size_button = GlyphButton("close", "Back to the picture", "Back to the picture (Esc)") if large else GlyphButton(
             "large", "Large atlas", "Show the atlas large, in place of the picture")
         self.save_button = SaveButton(self.map, self.map.menu)
@@ -129,6 +130,7 @@ class AtlasPanel(QWidget):
             recfg = None if atlas is None or atlas.recfg is None else (settings.gamma_1, atlas.recfg_sum(settings.gamma_1))
             self.map.set_places(self._here, recfg if settings.mode != "recfg" else None)
         self.save_button.setVisible(atlas is not None and atlas.done() > 0)
+        self.readout.setVisible(atlas is not None)
         self._show_state()
         self._read(self.map.marks.cursor)
 
@@ -165,7 +167,7 @@ class AtlasPanel(QWidget):
             self.readout.setText(f"{mode} has no place on this map: its coefficients change on the way." if atlas else "")
             return
         gamma_1, total = pair
-        text = f"{G1} {gamma_1:.2f}   {G0} {total - gamma_1:.2f}   S {total:.2f}" + ("" if pointing else "   (now)")
+        text = f"{G1} {gamma_1:.2f}   {G0} {total - gamma_1:.2f}   S {total:.2f}".replace("-", "\N{MINUS SIGN}") + ("" if pointing else "   now")
         if atlas is not None and picture is not None:
             text += f"\n{self._numbers(gamma_1, total)}"
         self.readout.setText(text)
@@ -182,7 +184,7 @@ class AtlasPanel(QWidget):
         values = [getattr(found, name) if found else surface.at(name, gamma_1, total) for name in ("shift", "shift_error", "ratio", "ratio_error")]
         unit = " grey levels" if atlas.unit == "grey levels" else ""
         between = "" if found else "   between points"
-        shift, ratio = (f"{values[k]:.3g} \N{PLUS-MINUS SIGN} {values[k + 1]:.2g}" for k in (0, 2))
+        shift, ratio = (f"{values[k]:.3g}" + (f" \N{PLUS-MINUS SIGN} {values[k + 1]:.2g}" if values[k + 1] else "") for k in (0, 2))
         return f"shift {shift}{unit}\nvariance {ratio} of the class's{between}"
 
     def showEvent(self, event) -> None:  # noqa: N802

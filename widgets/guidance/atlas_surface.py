@@ -4,7 +4,8 @@ import numpy as np
 
 from engines.guidance.atlas import BLOWN, Atlas
 
-NAMES = ("shift", "shift_error", "ratio", "ratio_error")
+NAMES = ("shift", "shift_error", "ratio", "ratio_error", "unclipped")
+RATIOS = ("ratio", "unclipped")
 LEAST_RATIO, MOST_RATIO = 1e-3, 2 * BLOWN  # the logarithm's ends; what is not finite lies at the upper one
 FINE = (91, 67)  # columns and rows that iso-lines are followed on
 
@@ -21,12 +22,11 @@ class Surface:
         measured = ~np.isnan(atlas.field("clipped"))
         self._lattice = self._complete_lattice(atlas, measured, strengths, sums)
         self.complete = self._lattice is not None
-        self.blown = self._filled(np.where(measured, atlas.field("blown"), np.nan), measured) if self.complete else None
         self._nodes: dict[str, np.ndarray] = {}
         if self.complete:
             for name in NAMES:
                 values = atlas.field(name)
-                values = np.log2(np.clip(np.where(np.isfinite(values), values, MOST_RATIO), LEAST_RATIO, MOST_RATIO)) if name == "ratio" else values
+                values = np.log2(np.clip(np.where(np.isfinite(values), values, MOST_RATIO), LEAST_RATIO, MOST_RATIO)) if name in RATIOS else values
                 highest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
                 self._nodes[name] = self._filled(np.where(measured, np.where(np.isfinite(values), values, highest), np.nan), measured)
 
@@ -47,15 +47,18 @@ class Surface:
 
     def grid(self, name: str, columns: int, rows: int) -> np.ndarray:
         """[rows, columns] evenly over the map, S rising. Ratios as log2."""
-        nodes = self.blown if name == "blown" else self._nodes[name]
         x, y = np.linspace(self.x[0], self.x[-1], columns), np.linspace(self.y[0], self.y[-1], rows)
-        return _along(_along(nodes, self.x, x, 1), self.y, y, 0)
+        return _along(_along(self._nodes[name], self.x, x, 1), self.y, y, 0)
 
     def at(self, name: str, gamma_1: float, total: float) -> float:
         """The value at one pair, clamped to the map; a ratio as such."""
         x, y = np.clip([np.log(gamma_1)], self.x[0], self.x[-1]), np.clip([total], self.y[0], self.y[-1])
         value = float(_along(_along(self._nodes[name], self.x, x, 1), self.y, y, 0)[0, 0])
-        return 2.0**value if name == "ratio" else value
+        return 2.0**value if name in RATIOS else value
+
+    def blown(self, columns: int, rows: int) -> np.ndarray:
+        """Where the variance before clipping is more than BLOWN times the class's; bool [rows, columns], S rising."""
+        return self.grid("unclipped", columns, rows) > np.log2(BLOWN)
 
     def lines(self, name: str, level: float) -> list[np.ndarray]:
         """The iso-line of `level` (log2 for ratios): polylines [n, 2] of (gamma_1, S)."""

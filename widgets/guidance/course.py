@@ -36,6 +36,7 @@ class Course(QWidget):
         column.setSpacing(tokens.SPACE_L)
         for part in (self.mean, self.deviation, self.note, self.clipped):
             column.addWidget(part)
+        self.hide()
 
     def plots(self) -> tuple[Plot, Plot, Plot]:
         return self.mean, self.deviation, self.clipped

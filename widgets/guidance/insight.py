@@ -86,7 +86,7 @@ class Insight(QWidget):
         column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_M, tokens.SPACE_L, tokens.SPACE_L)
         column.setSpacing(tokens.SPACE_L)
         self.result, self.truth = Numbers("This result"), Numbers("Samples against the truth")
-        self.difference = Plot("How far the two predictions lie apart", NOISE_LEVEL,
+        self.difference = Plot("How far the predictions lie apart", NOISE_LEVEL,
                                "Root mean square of eps_c - eps_u at every step: where guidance has something to push.", log_x=True, falling=True,
                                y_label="rms of eps_c - eps_u")
         self.coefficients = Plot("Coefficients", NOISE_LEVEL,
