@@ -10,7 +10,7 @@ from widgets import tokens
 from widgets.paint import Caption
 from widgets.plots import Curve, Plot
 
-NOISE_LEVEL = "noise level sigma/alpha (sampling goes right)"
+NOISE_LEVEL = "noise level sigma/alpha (falling)"
 INKS = ("accent", "second")
 SMALL_PX = 110
 Row = tuple[str, Sequence[str], str]

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWi
 from engines.guidance.outcome import Outcome, Side
 from widgets import tokens
 from widgets.guidance import catalog
-from widgets.guidance.course import Course, against_rows
+from widgets.guidance.course import NOISE_LEVEL, Course, against_rows
 from widgets.paint import Caption, font
 from widgets.plots import Curve, Plot
 from widgets.tabs import Tabs
@@ -61,9 +61,6 @@ class Numbers(QWidget):
         cell.setText(text)
         cell.setToolTip(tip)
         cell.show()
-
-
-NOISE_LEVEL = "noise level sigma/alpha (sampling goes right)"
 
 
 class Insight(QWidget):
