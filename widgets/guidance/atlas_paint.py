@@ -24,6 +24,7 @@ RATIO_SPAN = 3.0  # log2: the colours end at 1/8 and 8
 RATIO_TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 IMAGE_PX = (240, 180)
 LEFT_PX, TOP_PX, BAR_PX, FOOT_PX, HATCH_PX = 40, 8, 8, 74, 8
+LEAST_SHIFT = {"grey levels": 1.0, "x": 0.05}  # the colours do not blow nothing up
 SHIFT_PARTS = 5  # iso-lines up to the end of the colours
 LAYERS = ("shift", "ratio", "both")
 Lines = list[tuple[float, list[np.ndarray]]]  # a level and its polylines of (gamma_1, S)
@@ -67,7 +68,8 @@ class Picture:
     def __init__(self, atlas: Atlas) -> None:
         self.atlas, self.surface = atlas, Surface(atlas)
         sound = [p.shift for p in atlas.on_map() if not p.blown and math.isfinite(p.shift)]
-        self.highest = nice(float(np.percentile(sound, 85)) if sound else 1.0)  # the shift at which the colours end
+        least = LEAST_SHIFT["grey levels" if atlas.unit == "grey levels" else "x"]
+        self.highest = nice(max(least, float(np.percentile(sound, 85)) if sound else 0.0))  # the shift at which the colours end
         self._lines: dict[str, Lines] = {}
 
     def levels(self, name: str) -> list[float]:
@@ -126,11 +128,8 @@ def paint(painter: QPainter, box: QRectF, task: AtlasTask, picture: Picture | No
     frame = Frame(box, task)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.fillRect(frame.map, color("control"))
-    painter.save()
-    painter.setClipRect(frame.map)
-    if picture is not None:
+    if picture is not None and picture.surface.complete:
         _ground(painter, frame, picture, "ratio" if layer == "ratio" else "shift")
-    painter.restore()
     painter.setFont(font(tokens.CAPTION_PX))
     _axes(painter, box, frame)
     painter.save()
@@ -139,31 +138,35 @@ def paint(painter: QPainter, box: QRectF, task: AtlasTask, picture: Picture | No
         _iso_lines(painter, frame, picture, "ratio" if layer in ("ratio", "both") else "shift")
     _rules(painter, frame, picture)
     painter.restore()
+    if picture is not None:
+        _points(painter, frame, picture, "ratio" if layer == "ratio" else "shift")
     _marks(painter, frame, marks, picture is not None)
     if picture is not None:
         _bar(painter, box, frame, picture, "ratio" if layer == "ratio" else "shift")
 
 
 def _ground(painter: QPainter, frame: Frame, picture: Picture, layer: str) -> None:
-    colours = scale(layer)
-    if picture.surface.complete:
-        values = level(layer, picture, picture.surface.grid(layer, *IMAGE_PX))[::-1]
-        pixels = np.ascontiguousarray(colours[np.rint(values * 255).astype(int)])
-        image = QImage(pixels.tobytes(), IMAGE_PX[0], IMAGE_PX[1], 3 * IMAGE_PX[0], QImage.Format.Format_RGB888)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(frame.map, image)
-        _hatch(painter, frame, picture)
-    points = picture.atlas.on_map()
-    size = 1.2 if picture.surface.complete else 6.0
-    for point in points:
+    values = level(layer, picture, picture.surface.grid(layer, *IMAGE_PX))[::-1]
+    pixels = np.ascontiguousarray(scale(layer)[np.rint(values * 255).astype(int)])
+    image = QImage(pixels.tobytes(), IMAGE_PX[0], IMAGE_PX[1], 3 * IMAGE_PX[0], QImage.Format.Format_RGB888)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.drawImage(frame.map, image)
+    _hatch(painter, frame, picture)
+
+
+def _points(painter: QPainter, frame: Frame, picture: Picture, layer: str) -> None:
+    """What was measured: dots on a finished map, coloured discs before the coarsest one is whole."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    colours, whole = scale(layer), picture.surface.complete
+    for point in picture.atlas.on_map():
         value = math.log2(max(point.ratio, 1e-9)) if layer == "ratio" else point.shift
-        fill = _over() if picture.surface.complete else color("muted") if point.blown else QColor(
-            *map(int, colours[round(float(level(layer, picture, np.array(value if math.isfinite(value) else 1e9))) * 255)]))
-        if picture.surface.complete:
+        if whole:
+            fill = _over()
             fill.setAlphaF(0.55)
-        painter.setPen(Qt.PenStyle.NoPen)
+        else:
+            fill = color("muted") if point.blown else QColor(*map(int, colours[round(float(level(layer, picture, np.array(value))) * 255)]))
         painter.setBrush(fill)
-        painter.drawEllipse(frame.place(point.gamma_1, point.total), size, size)
+        painter.drawEllipse(frame.place(point.gamma_1, point.total), 1.2 if whole else 6.0, 1.2 if whole else 6.0)
 
 
 def _hatch(painter: QPainter, frame: Frame, picture: Picture) -> None:

@@ -183,9 +183,9 @@ class AtlasPanel(QWidget):
             return "not measured yet"
         values = [getattr(found, name) if found else surface.at(name, gamma_1, total) for name in ("shift", "shift_error", "ratio", "ratio_error")]
         unit = " grey levels" if atlas.unit == "grey levels" else ""
-        between = "" if found else "   between points"
+        about = "" if found else "\N{ALMOST EQUAL TO} "  # between points
         shift, ratio = (f"{values[k]:.3g}" + (f" \N{PLUS-MINUS SIGN} {values[k + 1]:.2g}" if values[k + 1] else "") for k in (0, 2))
-        return f"shift {shift}{unit}\nvariance {ratio} of the class's{between}"
+        return f"shift {about}{shift}{unit}\nvariance {about}{ratio} of the class's"
 
     def showEvent(self, event) -> None:  # noqa: N802
         super().showEvent(event)

@@ -6,7 +6,7 @@ from engines.guidance.atlas import BLOWN, Atlas
 
 NAMES = ("shift", "shift_error", "ratio", "ratio_error", "unclipped")
 RATIOS = ("ratio", "unclipped")
-LEAST_RATIO, MOST_RATIO = 1e-3, 2 * BLOWN  # the logarithm's ends; what is not finite lies at the upper one
+LEAST_RATIO, MOST_RATIO = 1e-3, 256.0  # ends of the logarithm; what is not finite lies at the upper one
 FINE = (91, 67)  # columns and rows that iso-lines are followed on
 
 
