@@ -106,11 +106,11 @@ class AtlasTask:
                         gamma_1=1.0, gamma_0=0.0, steps=self.steps, count=self.samples, guide_above=s.guide_above, guide_below=s.guide_below)
 
     def axes(self) -> tuple[list[float], list[float]]:
-        """gamma_1 and S of the columns and rows; S = 1 is met exactly where it lies inside."""
+        """gamma_1 and S of the columns and rows; between the ends the row nearest to S = 1 is put there."""
         strengths = [round(float(g), 2) for g in np.geomspace(*self.gamma_1, self.columns)]
         sums = [round(float(s), 4) for s in np.linspace(*self.sums, self.rows)]
-        if sums[0] < 1 < sums[-1]:
-            sums[min(range(len(sums)), key=lambda i: abs(sums[i] - 1))] = 1.0
+        if sums[0] < 1 < sums[-1] and len(sums) > 2:
+            sums[min(range(1, len(sums) - 1), key=lambda i: abs(sums[i] - 1))] = 1.0
         return sorted(set(strengths)), sorted(set(sums))
 
     def passes(self) -> list[list[Pair]]:
