@@ -121,10 +121,11 @@ class Cells:
         if self._toy is not None:
             return float(np.mean([float(torch.as_tensor(toy_ratio(self._toy, "recfg", self._c, t)).mean()) for t in times]))
         try:
-            at, _ = self._engine._ratio(asked, self._model)
+            table = self._engine.table(asked)
         except EngineError:
             return None
-        return float(np.mean([float(at(t).float().mean()) for t in times]))
+        weights = self._rows[0, :-1].cpu()
+        return float(np.mean([float(table.at("ratio", weights, self.schedule.lam(t)).float().mean()) for t in times]))
 
     def theory(self) -> Theory | None:
         """The closed form of toy-1d over the map, where guidance acts at every level."""
