@@ -24,7 +24,7 @@ class Course(QWidget):
         self.setAccessibleName("The predicted sample over the noise level")
         self.mean = Plot("Mean of the predicted sample", NOISE_LEVEL, "Mean over pixels and images of the picture as each step predicts it.",
                          log_x=True, falling=True, height_px=SMALL_PX, y_label="mean")
-        self.deviation = Plot("Standard deviation between samples", NOISE_LEVEL,
+        self.deviation = Plot("Deviation between samples", NOISE_LEVEL,
                               "How different the predicted samples are from one another (rms over pixels): guidance eats variety.",
                               log_x=True, falling=True, height_px=SMALL_PX, y_label="standard deviation")
         self.clipped = Plot("Clipped pixels", NOISE_LEVEL, "Share of the predicted sample that lies outside the range of colours.",
