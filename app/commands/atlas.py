@@ -4,9 +4,11 @@ import argparse
 import json
 import math
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.commands.guidance import MODEL_HELP, _label, add_data, dataset, images, open_engine
 from engines.guidance.request import SAMPLERS, TOYS, Sampling
 from engines.job import EngineError, Job
 
@@ -15,11 +17,9 @@ if TYPE_CHECKING:
 
 
 def add_parsers(subparsers: Any) -> None:
-    from app.commands.guidance import MODEL_HELP, _add_data
-
     statistics = subparsers.add_parser("statistics", help="mean and variance images of every class of a model's data (for developers)")
     statistics.add_argument("--model", required=True, help=MODEL_HELP)
-    _add_data(statistics)
+    add_data(statistics)
     statistics.add_argument("--renderings", type=int, default=8, help="of each emoji drawing, as training draws them (default 8)")
     statistics.add_argument("--out", type=Path, required=True, help="the .statistics.safetensors file to write; the model looks for it beside itself")
     statistics.set_defaults(run=build_statistics)
@@ -56,19 +56,17 @@ def _cells(text: str) -> tuple[int, int]:
 
 
 def draw_atlas(args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    import time
-
-    from app.commands.guidance import _engine, _label
     from app.settings import cache
     from engines.guidance.atlas import AtlasTask
 
     if args.out.suffix.lower() not in (".json", ".csv", ".png", ".svg"):
         raise EngineError(f"An atlas cannot be written as {args.out.name}.", remedy="Use a name that ends in .json, .csv, .png or .svg.")
-    toy, engine = args.model in TOYS, _engine(args.device)
+    toy, engine = args.model in TOYS, open_engine(args.device)
     settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label), c=args.c, sampler=args.sampler,
                         seed=args.seed, guide_below=args.guide_below, guide_above=args.guide_above)
-    task = AtlasTask(settings, args.gamma1, args.sums, *args.cells, samples=args.samples or (2000 if toy else 32), steps=args.steps or (50 if toy else 8),
-                     cache="" if args.no_cache else str(cache()))
+    samples, steps = (2000, 50) if toy else (32, 8)
+    task = AtlasTask(settings, args.gamma1, args.sums, *args.cells, samples=samples if args.samples is None else args.samples,
+                     steps=steps if args.steps is None else args.steps, cache="" if args.no_cache else str(cache()))
     counted = _Counted(job)
     started = time.perf_counter()
     atlas = task.carry_out(engine, counted)
@@ -129,12 +127,11 @@ def _draw(args: argparse.Namespace, atlas: "Atlas", engine: Any) -> None:
 
 
 def build_statistics(args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    from app.commands.guidance import _dataset, _images
     from engines.guidance import statistics
 
     if args.renderings < 1:
         raise EngineError("--renderings must be at least 1.", remedy="Training uses 8.")
-    found = statistics.collect(_images(args, _dataset(args), args.renderings), job)
+    found = statistics.collect(images(args, dataset(args), args.renderings), job)
     statistics.write(args.out, found, Path(args.model).stem)
     levels = [found.level(label) for label in range(len(found.classes))]
     return {"file": str(args.out), "dataset": found.dataset, "images": sum(found.counts),

@@ -119,11 +119,12 @@ class AtlasTask:
         columns, rows = _levels(len(strengths), COARSE[0]), _levels(len(sums), COARSE[1])
         done: set[Pair] = set()
         found = []
-        for k in range(max(len(columns), len(rows))):
-            pairs = [(strengths[i], sums[j]) for i in columns[min(k, len(columns) - 1)] for j in rows[min(k, len(rows) - 1)]]
+        for k in range(2 * max(len(columns), len(rows))):  # rows and columns grow finer in turn
+            pairs = [(strengths[i], sums[j]) for i in columns[min(k // 2, len(columns) - 1)] for j in rows[min((k + 1) // 2, len(rows) - 1)]]
             fresh = sorted((pair for pair in pairs if pair not in done), key=lambda pair: (abs(pair[1] - 1), pair[0]))
             done.update(fresh)
-            found.append(fresh)
+            if fresh:
+                found.append(fresh)
         return found
 
     def key(self, model_hash: str) -> str:

@@ -19,9 +19,9 @@ from widgets.paint import color, font
 G1 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}"
 G0 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO}"
 TICKS_1 = (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
-RATIO_LINES = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
-RATIO_SPAN = 3.0  # log2: the colours end at 1/8 and 8
-RATIO_TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+RATIO_LINES = {1: (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0), 2: (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0),
+               3: (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)}
+RATIO_TICKS = {1: (0.5, 0.7, 1.0, 1.4, 2.0), 2: (0.25, 0.5, 1.0, 2.0, 4.0), 3: (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)}
 IMAGE_PX = (240, 180)
 LEFT_PX, TOP_PX, BAR_PX, FOOT_PX, HATCH_PX = 40, 8, 8, 74, 8
 LEAST_SHIFT = {"grey levels": 1.0, "x": 0.05}  # the colours do not blow nothing up
@@ -70,10 +70,12 @@ class Picture:
         sound = [p.shift for p in atlas.on_map() if not p.blown and math.isfinite(p.shift)]
         least = LEAST_SHIFT["grey levels" if atlas.unit == "grey levels" else "x"]
         self.highest = nice(max(least, float(np.percentile(sound, 85)) if sound else 0.0))  # the shift at which the colours end
+        strays = [abs(math.log2(max(p.ratio, 1e-9))) for p in atlas.on_map() if not p.blown]
+        self.span = next((span for span in (1, 2) if strays and np.percentile(strays, 90) <= span), 3)  # log2 at which the ratio's colours end
         self._lines: dict[str, Lines] = {}
 
     def levels(self, name: str) -> list[float]:
-        return [math.log2(r) for r in RATIO_LINES] if name == "ratio" else [self.highest * k / SHIFT_PARTS for k in range(1, 2 * SHIFT_PARTS + 1)]
+        return [math.log2(r) for r in RATIO_LINES[self.span]] if name == "ratio" else [self.highest * k / SHIFT_PARTS for k in range(1, 2 * SHIFT_PARTS + 1)]
 
     def lines(self, name: str) -> "Lines":
         """Iso-lines of the measured surface, none before the coarsest map is whole."""
@@ -110,7 +112,7 @@ def scale(layer: str) -> np.ndarray:
 
 def level(layer: str, picture: Picture, values: np.ndarray) -> np.ndarray:
     """Where values lie on the layer's scale, 0..1. Ratios as log2."""
-    return np.clip((values + RATIO_SPAN) / (2 * RATIO_SPAN) if layer == "ratio" else values / picture.highest, 0, 1)
+    return np.clip((values + picture.span) / (2 * picture.span) if layer == "ratio" else values / picture.highest, 0, 1)
 
 
 def _halo() -> QColor:
@@ -341,7 +343,7 @@ def _bar(painter: QPainter, box: QRectF, frame: Frame, picture: Picture, layer: 
         gradient.setColorAt(k / 255, QColor(*map(int, colours[k])))
     painter.fillRect(bar, gradient)
     if layer == "ratio":
-        ticks = [(level("ratio", picture, np.array(math.log2(r))), f"{r:.3g}".removeprefix("0")) for r in RATIO_TICKS]
+        ticks = [(level("ratio", picture, np.array(math.log2(r))), f"{r:.3g}".removeprefix("0")) for r in RATIO_TICKS[picture.span]]
     else:
         ticks = [(k / SHIFT_PARTS, f"{picture.highest * k / SHIFT_PARTS:.3g}") for k in range(SHIFT_PARTS + 1)]
     painter.setPen(color("muted"))

@@ -13,7 +13,7 @@ FINE = (91, 67)  # columns and rows that iso-lines are followed on
 class Surface:
     """Monotone cubic between points, so that no hill appears that was not measured. Ratios are interpolated in their logarithm.
 
-    Points not measured yet follow from the finest complete coarser map; `complete` is False before the first one is done.
+    It is that of the finest pass that is complete (points of the next one would dent it); `complete` is False before the first is.
     """
 
     def __init__(self, atlas: Atlas) -> None:
@@ -28,7 +28,7 @@ class Surface:
                 values = atlas.field(name)
                 values = np.log2(np.clip(np.where(np.isfinite(values), values, MOST_RATIO), LEAST_RATIO, MOST_RATIO)) if name in RATIOS else values
                 highest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
-                self._nodes[name] = self._filled(np.where(measured, np.where(np.isfinite(values), values, highest), np.nan), measured)
+                self._nodes[name] = self._filled(np.where(np.isfinite(values), values, highest))
 
     @staticmethod
     def _complete_lattice(atlas: Atlas, measured: np.ndarray, strengths: list[float], sums: list[float]) -> tuple[list[int], list[int]] | None:
@@ -40,10 +40,9 @@ class Surface:
             found = sorted({strengths.index(g) for g, _ in done}), sorted({sums.index(s) for _, s in done})
         return found
 
-    def _filled(self, values: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    def _filled(self, values: np.ndarray) -> np.ndarray:
         columns, rows = self._lattice
-        coarse = _along(_along(values[np.ix_(rows, columns)], self.x[columns], self.x, 1), self.y[rows], self.y, 0)
-        return np.where(measured, values, coarse)
+        return _along(_along(values[np.ix_(rows, columns)], self.x[columns], self.x, 1), self.y[rows], self.y, 0)
 
     def grid(self, name: str, columns: int, rows: int) -> np.ndarray:
         """[rows, columns] evenly over the map, S rising. Ratios as log2."""
