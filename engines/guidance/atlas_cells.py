@@ -77,9 +77,9 @@ class Cells:
             self._noise = _whitened(x)
         else:
             model = self._model = engine.model(self._ground.model)
-            self._rows = model.label_rows(self._ground.label, n, self._ground.label_2, self._ground.blend)
             self.schedule, self.model_hash = model.schedule, model.hash
             self.at_once = max(1, AT_ONCE // n) if model.device.type == "cuda" else 1
+            self._rows_of(1)  # an unknown class is refused before anything else is done
             sources.memory_check(model, n * self.at_once)
             s = self._ground
             x = noise(s.seed, 0, n, model.shape) if s.seed_2 is None else mixed(s.seed, s.seed_2, s.seed_mix, 0, n, model.shape)
@@ -124,7 +124,7 @@ class Cells:
             table = self._engine.table(asked)
         except EngineError:
             return None
-        weights = self._rows[0, :-1].cpu()
+        weights = self._rows_of(1)[0, :-1].cpu()
         return float(np.mean([float(table.at("ratio", weights, self.schedule.lam(t)).float().mean()) for t in times]))
 
     def theory(self) -> Theory | None:
@@ -197,7 +197,9 @@ class Cells:
         return list(x.split(n))
 
     def _rows_of(self, pairs: int) -> Tensor | None:
-        return None if self._toy is not None else self._rows.repeat(pairs, 1)
+        """The condition of so many pairs' samples."""
+        s = self._ground
+        return None if self._toy is not None else self._model.label_rows(s.label, pairs * self._task.samples, s.label_2, s.blend)
 
     def _ask(self, x: Tensor, t: float, rows: Tensor | None, both: bool, pairs: int) -> tuple[Tensor, Tensor | None]:
         self._nfe += pairs * (2 if both else 1)

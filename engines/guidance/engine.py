@@ -90,8 +90,8 @@ class GuidanceEngine:
 
     def class_statistics(self, settings: Sampling) -> tuple[statistics.ClassStatistics | None, str]:
         """What the class's data are like, or None and why that is not known. EngineError when the file is damaged."""
-        if not statistics.applies(settings):
-            return None, "there are no data of a blend of classes"
+        if why := statistics.unfit(settings):
+            return None, why
         name, path = settings.model, statistics.place(settings.model, sources.SHIPPED, self.folder.parent / "samples")
         if name not in self._statistics:
             self._statistics[name] = statistics.read(path) if path.exists() else None
@@ -143,6 +143,7 @@ class GuidanceEngine:
         job.check()
         started, network, nfe = time.perf_counter(), 0.0, 0
         done, clipped, per_step = [], 0.0, {}
+        pixels = model.shape[0] <= 3  # latents have no grey levels, and no range to leave
 
         def side(images: np.ndarray, **more: Any) -> Side:
             return Side(asked, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash or calibration_hash,
@@ -154,7 +155,7 @@ class GuidanceEngine:
             x = _start(settings, first, count, model)
             guide = Guide(settings, model.schedule, calls, lambda x, t, rows=rows: model.pair(x, t, rows),
                           lambda x, t, rows=rows: model.predict(x, t, rows), job.check, correction,
-                          limit=1 + CLIP_MARGIN)
+                          limit=1 + CLIP_MARGIN if pixels else None)
 
             def shown(step, first: int = first) -> None:
                 tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
@@ -166,7 +167,8 @@ class GuidanceEngine:
             done.append(to_pixels(x_0))
             clipped += float((x_0.abs() > 1 + CLIP_MARGIN).float().mean()) * count / settings.count
             network, nfe = network + guide.network_seconds, nfe + guide.nfe
-            per_step = per_step or {key: np.array(values) for key, values in guide.record.items()} | in_grey(guide.samples_seen())
+            per_step = per_step or {key: np.array(values) for key, values in guide.record.items()} | (
+                in_grey(guide.samples_seen()) if pixels else {})
         images = np.concatenate(done)
         return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step, notes=notes(settings, model.schedule) + told,
                     against=known and known.against(settings.label, images), unknown=unknown)

@@ -137,6 +137,8 @@ def place(model: str, shipped: tuple[str, ...], samples: Path) -> Path:
     return samples / f"{model}{SUFFIX}" if model in shipped else Path(model).with_suffix(SUFFIX)
 
 
-def applies(settings: Sampling) -> bool:
-    """Whether a data set's class is what these settings ask for: no blend, no prompt."""
-    return (settings.label_2 is None or settings.blend == 0) and not settings.prompt
+def unfit(settings: Sampling) -> str:
+    """Why what these settings ask for is no class of a data set; empty where it is one."""
+    if settings.prompt:
+        return "there are no data of a prompt"
+    return "there are no data of a blend of classes" if settings.label_2 is not None and settings.blend else ""
