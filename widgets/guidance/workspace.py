@@ -27,6 +27,7 @@ from widgets.guidance.history import THUMB_PX, History
 from widgets.guidance.insight import Insight, scrolled
 from widgets.guidance.stage import Stage
 from widgets.image_view import to_qimage
+from widgets.plots import Plot
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
 RESULTS = 48  # finished outcomes kept, so that going back costs nothing
@@ -99,7 +100,7 @@ class GuidanceWorkspace(QWidget):
                 panel.layer_chosen.connect(other.set_layer)
         self.stage.left.connect(lambda: self.stage.leave_page(self._document.request))
         self.controls.side.changed.connect(lambda side: self._show_atlas_settings())
-        for plot in (*(panel.map for panel in self.atlas_panels), self.insight.difference, self.insight.coefficients, *self.insight.course.plots()):
+        for plot in (*(panel.map for panel in self.atlas_panels), *self.findChildren(Plot)):
             plot.saved.connect(self.worked)
             plot.save_failed.connect(lambda error: self.noticed.emit("bad", str(error), error.remedy))
 
@@ -363,7 +364,7 @@ class GuidanceWorkspace(QWidget):
     def save_plots_to(self, folder: Path) -> None:
         """Every plot that shows something, and the atlas if there is one, as PNG, SVG and CSV."""
         atlas = self.atlas.atlas()
-        figures: list[Any] = self.insight.plots()
+        figures: list[Any] = self.insight.plots() + self.stage.toys.plots(self.stage.outcome)
         if atlas is not None and atlas.done():
             names = catalog.class_names(self.atlas.settings.model, self._samples) or self._names()
             figures.append(Figure(atlas, f"Atlas of {catalog.model_word(self.atlas.settings.model)}, {catalog.class_word(self.atlas.settings, names)}"))

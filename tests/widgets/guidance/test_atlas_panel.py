@@ -11,7 +11,8 @@ from PySide6.QtTest import QTest
 
 from engines.guidance.atlas import Atlas, AtlasTask, Point, fitting, stored
 from engines.guidance.engine import GuidanceEngine
-from engines.guidance.request import Sampling
+from engines.guidance.outcome import Against, Outcome, Side
+from engines.guidance.request import GuidanceRequest, Sampling
 from engines.job import EngineError, Job
 from widgets.guidance.atlas_paint import Frame, Picture, nice
 from widgets.guidance.atlas_panel import place
@@ -286,3 +287,32 @@ def test_both_layers_and_the_marks_are_drawn(filled):
         seen.add(bytes(image.constBits()))
     assert len(seen) == 3
     assert isinstance(view.picture, Picture)
+
+
+def test_the_curves_of_a_toy_and_what_it_goes_through_are_saved_too(bench, tmp_path):
+    settings = Sampling(model="toy-1d", mode="cfg", steps=10, count=200)
+    side = GuidanceEngine(tmp_path).side(settings, Job())
+    bench.document.replace(GuidanceRequest(settings), "toy")
+    bench.worker.done.emit(Outcome(GuidanceRequest(settings), (side,)))
+    bench.workspace.save_plots_to(tmp_path / "plots")
+    names = {path.stem for path in (tmp_path / "plots").iterdir()}
+    assert names == {"density", "paths", "how-far-the-predictions-lie-apart", "coefficients", "mean-of-the-predicted-sample", "deviation-between-samples"}
+    rows = list(csv.reader(io.StringIO((tmp_path / "plots/mean-of-the-predicted-sample.csv").read_text())))
+    assert rows[0] == ["curve", "noise level sigma/alpha", "mean, units of x"] and rows[-1][0] == "data" and float(rows[-1][2]) == 1.5
+    assert len(rows) == 1 + 10 + 2
+
+
+def test_a_model_without_statistics_says_why_its_line_is_missing(bench):
+    steps = {"step_rho": np.array([100.0, 1.0]), "mean": np.array([90.0, 100.0]), "deviation": np.array([1.0, 40.0]), "clipped": np.array([0.5, 0.0])}
+    request = bench.document.request
+    images = np.zeros((request.a.count, 8, 8, 3), np.uint8)
+    per_step = {key: np.ones(2) for key in ("t", "rho", "difference", "gamma_1", "gamma_0", "S")} | steps
+    bench.worker.done.emit(Outcome(request, (Side(request.a, images, per_step=per_step, unknown="it is a blend"),)))
+    course = bench.workspace.insight.course
+    assert "it is a blend" in course.note.text() and [curve.name for curve in course.mean.curves] == ["samples"]
+    known = Against((80.0,), (50.0,), 12.0, 0.5, 9.0, 0.1, "6,000 real images")
+    bench.worker.done.emit(Outcome(request, (Side(request.a, images, per_step=per_step, against=known),)))
+    assert [curve.name for curve in course.mean.curves] == ["samples", "data"] and course.note.isHidden()
+    assert course.clipped.curves[0].y.tolist() == [50.0, 0.0]
+    shown = {name: values for name, values, _ in bench.workspace.insight.result.rows}
+    assert shown["Expectation shift"] == ["12.0"] and shown["Variance / data"] == ["0.50"]
