@@ -23,7 +23,7 @@ RATIO_LINES = {1: (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0), 2: (
                3: (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)}
 RATIO_TICKS = {1: (0.5, 0.7, 1.0, 1.4, 2.0), 2: (0.25, 0.5, 1.0, 2.0, 4.0), 3: (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)}
 IMAGE_PX = (240, 180)
-LEFT_PX, TOP_PX, BAR_PX, FOOT_PX, HATCH_PX = 40, 8, 8, 74, 8
+LEFT_PX, TOP_PX, BAR_PX, FOOT_PX, HATCH_PX = 40, 8, 8, 80, 8
 LEAST_SHIFT = {"grey levels": 1.0, "x": 0.05}  # the colours do not blow nothing up
 SHIFT_PARTS = 5  # iso-lines up to the end of the colours
 LAYERS = ("shift", "ratio", "both")
@@ -144,7 +144,7 @@ def paint(painter: QPainter, box: QRectF, task: AtlasTask, picture: Picture | No
         _points(painter, frame, picture, "ratio" if layer == "ratio" else "shift")
     _marks(painter, frame, marks, picture is not None)
     if picture is not None:
-        _bar(painter, box, frame, picture, "ratio" if layer == "ratio" else "shift")
+        _bar(painter, box, frame, picture, layer)
 
 
 def _ground(painter: QPainter, frame: Frame, picture: Picture, layer: str) -> None:
@@ -320,7 +320,7 @@ def _marks(painter: QPainter, frame: Frame, marks: Marks, filled: bool) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
     if marks.here is not None and frame.holds(marks.here):
         at = frame.place(*marks.here)
-        for pen in (QPen(_halo(), 3.4), QPen(strong, 1.6)):
+        for pen in ((QPen(_halo(), 3.4), QPen(strong, 1.6)) if filled else (QPen(strong, 1.6),)):
             painter.setPen(pen)
             painter.drawEllipse(at, 7, 7)
             for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
@@ -335,7 +335,10 @@ def _marks(painter: QPainter, frame: Frame, marks: Marks, filled: bool) -> None:
 
 
 def _bar(painter: QPainter, box: QRectF, frame: Frame, picture: Picture, layer: str) -> None:
-    """The colour bar below the axis, with its unit."""
+    """The colour bar below the axis, and what colours and lines mean."""
+    words = {"shift": f"shift, {picture.atlas.unit}", "ratio": "variance over that of the class",
+             "both": f"colours: shift, {picture.atlas.unit}   lines: variance over the class's"}[layer]
+    layer = "ratio" if layer == "ratio" else "shift"
     metrics = QFontMetricsF(painter.font())
     bar = QRectF(frame.map.left(), box.bottom() - metrics.height() - BAR_PX - 4, frame.map.width(), BAR_PX)
     gradient, colours = QLinearGradient(bar.topLeft(), bar.topRight()), scale(layer)
@@ -347,6 +350,7 @@ def _bar(painter: QPainter, box: QRectF, frame: Frame, picture: Picture, layer: 
     else:
         ticks = [(k / SHIFT_PARTS, f"{picture.highest * k / SHIFT_PARTS:.3g}") for k in range(SHIFT_PARTS + 1)]
     painter.setPen(color("muted"))
+    painter.drawText(QPointF(bar.left(), bar.top() - 5), words)
     for part, text in ticks:
         x = bar.left() + float(part) * bar.width()
         wide = metrics.horizontalAdvance(text)

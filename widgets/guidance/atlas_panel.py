@@ -19,8 +19,6 @@ from widgets.plots import SaveButton
 LAYERS = (("shift", "Shift", "How far the mean of the samples lies from that of the class"),
           ("ratio", "Variance", "The variance of the samples over that of the class: below 1 variety is lost, above 1 they blow up"),
           ("both", "Both", "Colours are the shift, lines the variance over the class's"))
-WHAT = {"shift": "Colours and lines: expectation shift", "ratio": "Colours and lines: variance of the samples over that of the class",
-        "both": "Colours: expectation shift. Lines: variance over that of the class"}
 
 
 class AtlasPanel(QWidget):
@@ -74,7 +72,7 @@ class AtlasPanel(QWidget):
         head.setSpacing(tokens.SPACE_XS)
         head.addWidget(self.title, 1)
         if self._large:
-            self.layers.setFixedWidth(300)
+            self.layers.setFixedWidth(264)
             head.addWidget(self.layers)
         head.addWidget(self.save_button)
         head.addWidget(self.size_button)
@@ -123,7 +121,7 @@ class AtlasPanel(QWidget):
         settings, atlas = self._desk.settings, self._desk.atlas()
         self._here = place(settings, atlas.recfg if atlas else None)
         name = f"{catalog.model_word(settings.model)}, {catalog.class_word(settings, self._names)}"
-        self.title.setText(f"Atlas of {name}" if self._large else name)
+        self.title.setText(name)
         if self.isVisible():
             task = self._desk.task() if atlas is None else atlas.task
             self.map.show_atlas(task, atlas, f"Atlas of {name}")
@@ -184,8 +182,9 @@ class AtlasPanel(QWidget):
         values = [getattr(found, name) if found else surface.at(name, gamma_1, total) for name in ("shift", "shift_error", "ratio", "ratio_error")]
         unit = " grey levels" if atlas.unit == "grey levels" else ""
         about = "" if found else "\N{ALMOST EQUAL TO} "  # between points
+        between = "      " if self._large else "\n"
         shift, ratio = (f"{values[k]:.3g}" + (f" \N{PLUS-MINUS SIGN} {values[k + 1]:.2g}" if values[k + 1] else "") for k in (0, 2))
-        return f"shift {about}{shift}{unit}\nvariance {about}{ratio} of the class's"
+        return f"shift {about}{shift}{unit}{between}variance {about}{ratio} of the class's"
 
     def showEvent(self, event) -> None:  # noqa: N802
         super().showEvent(event)
