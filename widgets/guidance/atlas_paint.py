@@ -337,7 +337,7 @@ def _marks(painter: QPainter, frame: Frame, marks: Marks, filled: bool) -> None:
 def _bar(painter: QPainter, box: QRectF, frame: Frame, picture: Picture, layer: str) -> None:
     """The colour bar below the axis, and what colours and lines mean."""
     words = {"shift": f"shift, {picture.atlas.unit}", "ratio": "variance over that of the class",
-             "both": f"colours: shift, {picture.atlas.unit}   lines: variance over the class's"}[layer]
+             "both": "colours: shift; lines: variance"}[layer]
     layer = "ratio" if layer == "ratio" else "shift"
     metrics = QFontMetricsF(painter.font())
     bar = QRectF(frame.map.left(), box.bottom() - metrics.height() - BAR_PX - 4, frame.map.width(), BAR_PX)
