@@ -27,6 +27,17 @@ def home() -> Path:
     return folder
 
 
+def cache() -> Path:
+    """The folder of what can be computed again (atlases); below VERNIER_HOME, or the platform's cache. Not created here."""
+    if "VERNIER_HOME" in os.environ:
+        return Path(os.environ["VERNIER_HOME"]) / "cache"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "Vernier" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/Vernier"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vernier"
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Replaces `path` by `content` so that a kill or a full disk leaves the old file. OSError if it cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)

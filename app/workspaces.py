@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any
 
 import resources
+from app.settings import cache
 from engines.guidance.request import GuidanceRequest, unwrap, wrap
 from engines.job import Engine, Job, Task
 
@@ -55,7 +56,7 @@ class LazyEngine:
 def _guidance_widget(document: Any, worker: Any, background: Any) -> Any:
     from widgets.guidance.workspace import GuidanceWorkspace
 
-    return GuidanceWorkspace(document, worker, resources.path("samples"), background)
+    return GuidanceWorkspace(document, worker, resources.path("samples"), background, cache())
 
 
 def _guidance_engine(device: str) -> Engine:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from engines.diffusion.noise import mixed, noise
-from engines.guidance import calibrations, sources, tables, toys
+from engines.guidance import calibrations, sources, statistics, tables, toys
 from engines.guidance.guide import Correction, Guide, notes, plan, run
 from engines.guidance.memo import Memo, remembered
 from engines.guidance.outcome import Outcome, Side
@@ -32,6 +32,7 @@ class GuidanceEngine:
         self._models: dict[str, sources.Model] = {}
         self._tables: dict[str, tables.Table] = {}
         self._calibrations: dict[str, calibrations.Calibrations] = {}
+        self._statistics: dict[str, statistics.ClassStatistics | None] = {}
 
     def run(self, draw: Draw | GuidanceRequest | Sampling, job: Job) -> Outcome:
         """Both sides of a request, previews after every step unless it is a draft. Raises EngineError, Cancelled."""
@@ -88,8 +89,22 @@ class GuidanceEngine:
             self._calibrations[key] = calibrations.read(path, self.model(name))
         return self._calibrations[key]
 
+    def class_statistics(self, settings: Sampling) -> tuple[statistics.ClassStatistics | None, str]:
+        """What the class's data are like, or None and why that is not known. EngineError when the file is damaged."""
+        if why := statistics.unfit(settings):
+            return None, why
+        name, path = settings.model, statistics.place(settings.model, sources.SHIPPED, self.folder.parent / "samples")
+        if name not in self._statistics:
+            self._statistics[name] = statistics.read(path) if path.exists() else None
+        found = self._statistics[name]
+        if found is None:
+            return None, "the model came without statistics of its data (vernier statistics makes them)"
+        if found.mean.shape[1:] != self.model(name).shape or settings.label >= len(found.classes):
+            raise EngineError(f"{path.name} belongs to another model.", remedy=f"Build it anew: vernier statistics --model {Path(name).name}.")
+        return found, ""
+
     def close(self) -> None:
-        for cache in (self._models, self._tables, self._calibrations):
+        for cache in (self._models, self._tables, self._calibrations, self._statistics):
             cache.clear()
 
     def beside(self, name: str, kind: str) -> Path:
@@ -129,11 +144,13 @@ class GuidanceEngine:
         model = self.model(settings.model)
         ratio, table_hash = self._ratio(settings, model)
         asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
+        known, unknown = self.class_statistics(asked)
         sources.memory_check(model, min(settings.count, BATCH))
         calls = plan(settings, model.schedule, ratio, correction)
         job.check()
         started, network, nfe = time.perf_counter(), 0.0, 0
         done, clipped, per_step = [], 0.0, {}
+        pixels = model.shape[0] <= 3  # latents have no grey levels, and no range to leave
 
         def side(images: np.ndarray, **more: Any) -> Side:
             return Side(asked, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash or calibration_hash,
@@ -144,7 +161,8 @@ class GuidanceEngine:
             rows = model.label_rows(settings.label, count, settings.label_2, settings.blend)
             x = _start(settings, first, count, model)
             guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t, rows=rows: model.pair(x, t, rows), 2),
-                          remembered(memo, settings, lambda x, t, rows=rows: model.predict(x, t, rows), 1), job.check, correction)
+                          remembered(memo, settings, lambda x, t, rows=rows: model.predict(x, t, rows), 1), job.check, correction,
+                          limit=1 + CLIP_MARGIN if pixels else None)
 
             def shown(step, first: int = first) -> None:
                 tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
@@ -156,9 +174,11 @@ class GuidanceEngine:
             done.append(to_pixels(x_0))
             clipped += float((x_0.abs() > 1 + CLIP_MARGIN).float().mean()) * count / settings.count
             network, nfe = network + guide.network_seconds, nfe + guide.nfe
-            per_step = per_step or {key: np.array(values) for key, values in guide.record.items()}
-        return side(np.concatenate(done), network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
-                    notes=notes(settings, model.schedule) + told)
+            per_step = per_step or {key: np.array(values) for key, values in guide.record.items()} | (
+                in_grey(guide.samples_seen()) if pixels else {})
+        images = np.concatenate(done)
+        return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step, notes=notes(settings, model.schedule) + told,
+                    against=known and known.against(settings.label, images), unknown=unknown)
 
 
 def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> torch.Tensor:
@@ -167,6 +187,12 @@ def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> 
     else:
         x = mixed(settings.seed, settings.seed_2, settings.seed_mix, first, count, model.shape)
     return x.to(model.device)
+
+
+def in_grey(seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Guide.samples_seen of images in [-1, 1] as grey levels, 0-255."""
+    grey = {"mean": lambda values: (values[:, 0] + 1) * statistics.GREY, "deviation": lambda values: values * statistics.GREY}
+    return {key: grey.get(key, lambda same: same)(values) for key, values in seen.items()}
 
 
 def to_pixels(x_0: torch.Tensor) -> np.ndarray:

@@ -28,11 +28,29 @@ class ToyNumbers:
 
 
 @dataclass(frozen=True)
+class Against:
+    """Samples beside what they should be distributed like; grey levels, or a toy's own units.
+
+    mean and deviation are the class's: one number over all pixels, or one an axis of a toy. floor: the shift that as many
+    real images would show by chance; ratio_error: how far their variance ratio would stray from 1.
+    """
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    shift: float  # rms over pixels of the difference of the means
+    variance_ratio: float | None  # None for a single image
+    floor: float
+    ratio_error: float
+    source: str  # "6,000 real images"
+
+
+@dataclass(frozen=True)
 class Side:
     """One set of samples: images uint8 [N, H, W, C], or a toy's points float64 [N, D] and trajectories [steps + 1, n, D].
 
     per_step: arrays over network calls under "t", "rho" (sigma/alpha), "difference" (rms of eps_c - eps_u),
-    "gamma_1", "gamma_0" (mean over pixels), "S".
+    "gamma_1", "gamma_0" (mean over pixels), "S"; and over steps of the predicted sample x0, in grey levels or a toy's units:
+    "step_rho", "mean" (over pixels; [steps, D] of a toy), "deviation" (between samples, rms over pixels), "clipped" (share).
     """
 
     settings: Sampling
@@ -49,6 +67,8 @@ class Side:
     notes: tuple[str, ...] = ()
     per_step: dict[str, np.ndarray] = field(default_factory=dict)
     toy: ToyNumbers | None = None
+    against: Against | None = None  # None where it is not known what the samples should be like; `unknown` says why
+    unknown: str = ""
 
 
 @dataclass(frozen=True)

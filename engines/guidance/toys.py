@@ -16,7 +16,7 @@ from engines.guidance.calibrations import DEFAULT_LEVEL
 from engines.guidance.calibrations import SEED as CALIBRATION_SEED
 from engines.guidance.guide import Guide, notes, plan, run
 from engines.guidance.memo import Memo, remembered
-from engines.guidance.outcome import Side, ToyNumbers
+from engines.guidance.outcome import Against, Side, ToyNumbers
 from engines.guidance.recfg import least_squares_ratio
 from engines.guidance.request import Sampling
 from engines.guidance.theory import finite_t, limit
@@ -50,8 +50,16 @@ def sample(settings: Sampling, job: Job, memo: Memo | None = None) -> Side:
     seconds = time.perf_counter() - started
     names = () if model.dim == 1 else tuple(f"class {k}" for k in range(model.classes))
     return Side(asked, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
-                nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()},
-                toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule))
+                nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()} | guide.samples_seen(),
+                toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule), against=against(model, c, points))
+
+
+def against(model: Toy, c: float, points: np.ndarray) -> Against:
+    """Points [N, D] beside the exact moments of their class; the shift is |E[x] - mu_c|, summed over axes."""
+    mean, variance, n = model.mean(c).numpy(), model.variance(c).numpy(), len(points)
+    ratio = float(points.var(0).mean() / variance.mean()) if n > 1 else None
+    return Against(tuple(map(float, mean)), (float(np.sqrt(variance.mean())),), float(np.linalg.norm(points.mean(0) - mean)), ratio,
+                   float(np.sqrt(variance.sum() / n)), math.sqrt(2 / (n * model.dim)), "the exact moments")
 
 
 @lru_cache(64)

@@ -39,6 +39,7 @@ class GridPage(QWidget):
         self._compared: tuple[GuidanceRequest, GuidanceRequest] | None = None
         self._outdated, self._here = False, None
         self.view = GridView()
+        self.setFocusProxy(self.view)
         self.view.chosen.connect(self.adopted)
         self.view.pointed.connect(self._point)
         self._title, self._shared = Caption("", tokens.BODY_PX, "text", semibold=True), Elided()

@@ -10,8 +10,10 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWi
 from engines.guidance.outcome import Outcome, Side
 from widgets import tokens
 from widgets.guidance import catalog
+from widgets.guidance.course import NOISE_LEVEL, Course, against_rows
 from widgets.paint import Caption, font
 from widgets.plots import Curve, Plot
+from widgets.tabs import Tabs
 
 WIDTH_PX = 320
 INKS = ("accent", "second")
@@ -61,33 +63,44 @@ class Numbers(QWidget):
         cell.show()
 
 
-class Insight(QScrollArea):
-    """Shows finished outcomes."""
+class Insight(QWidget):
+    """Shows finished outcomes on the tab "Result"; `add` puts further tabs beside it."""
 
     def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._samples = samples
         self.setAccessibleName("Insight")
         self.setObjectName("panel")
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH_PX)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.tabs = Tabs("Insight")
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.tabs)
         page = QWidget()
         page.setObjectName("panel")
         column = QVBoxLayout(page)
         column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_M, tokens.SPACE_L, tokens.SPACE_L)
         column.setSpacing(tokens.SPACE_L)
         self.result, self.truth = Numbers("This result"), Numbers("Samples against the truth")
-        self.difference = Plot("How far the two predictions lie apart", "noise level sigma/alpha (sampling goes right)",
-                               "Root mean square of eps_c - eps_u at every step: where guidance has something to push.", log_x=True, falling=True)
-        self.coefficients = Plot("Coefficients", "noise level sigma/alpha (sampling goes right)",
-                                 "gamma_1, gamma_0 (mean over pixels) and their sum S at every step.", log_x=True, falling=True)
-        for part in (self.result, self.truth, self.difference, self.coefficients):
+        self.difference = Plot("How far the predictions lie apart", NOISE_LEVEL,
+                               "Root mean square of eps_c - eps_u at every step: where guidance has something to push.", log_x=True, falling=True,
+                               y_label="rms of eps_c - eps_u")
+        self.coefficients = Plot("Coefficients", NOISE_LEVEL,
+                                 "gamma_1, gamma_0 (mean over pixels) and their sum S at every step.", log_x=True, falling=True, y_label="coefficient")
+        self.course = Course()
+        for part in (self.result, self.truth, self.difference, self.coefficients, self.course):
             column.addWidget(part)
         column.addStretch(1)
-        self.setWidget(page)
+        self.tabs.add("Result", scrolled(page), "What guidance did in the picture, in numbers and over the noise level")
         self.truth.hide()
+
+    def add(self, title: str, page: QWidget, tip: str) -> None:
+        self.tabs.add(title, page, tip)
+
+    def plots(self) -> list[Plot]:
+        """Those that have something to show."""
+        return [plot for plot in (self.difference, self.coefficients, *self.course.plots()) if plot.has_numbers()]
 
     def show_outcome(self, outcome: Outcome) -> None:
         sides = outcome.sides
@@ -109,6 +122,7 @@ class Insight(QScrollArea):
                 coefficients.append(Curve("S", rho, side.per_step["S"], "good"))
         self.difference.set_curves(gaps, y_from_zero=True)
         self.coefficients.set_curves(coefficients)
+        self.course.show_sides(sides)
 
     def _result(self, sides: Sequence[Side]) -> list[Row]:
         names = [side.class_names or catalog.class_names(side.settings.model, self._samples) for side in sides]
@@ -122,7 +136,19 @@ class Insight(QScrollArea):
             rows.append(("Clipped", [f"{side.clipped:.1%}" for side in sides], "Share of values outside the range of colours: too strong guidance burns"))
             rows.append(("Spread", [f"{_spread(side.images):.1f}" for side in sides],
                          "Mean standard deviation of a pixel over the images, in grey levels: how different they are from one another"))
+            rows += against_rows(sides)
         return rows
+
+
+def scrolled(page: QWidget) -> QScrollArea:
+    """A page that scrolls up and down only."""
+    area = QScrollArea()
+    area.setObjectName("panel")
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(page)
+    return area
 
 
 def _spread(images: np.ndarray) -> float:

@@ -24,26 +24,28 @@ class Stage(QWidget):
 
     asked = Signal(str)
     view_asked = Signal(str)
+    left = Signal()  # Escape on another page
 
     def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("stage")
         self.outcome: Outcome | None = None
         self.exporter: Callable[[Side, int], Path | None] = lambda side, index: None
-        self._flipped = False
+        self._flipped, self._extra = False, []
         self._titles = [Caption("", tokens.BODY_PX, ink, semibold=True) for ink in ("accent", "second")]
         self._draft = Caption("", tokens.CAPTION_PX, "muted")
         self.grids = [ImageGrid(f"Samples of side {name}") for name in "AB"]
         self.toys, self.closeup, self.grid = ToyView(), Closeup(samples), GridPage()
-        pair = QWidget()
+        pair = self._pair = QWidget()
         row = QHBoxLayout(pair)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(tokens.SPACE_L)
         for grid in self.grids:
             row.addWidget(grid, 1)
         self.pages = QStackedWidget()
-        for page in (pair, self.toys, self.closeup, self.grid):
+        for page in (pair, self.toys, self.closeup):
             self.pages.addWidget(page)
+        self.add_page(self.grid)
         column = QVBoxLayout(self)
         column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_S)
         column.setSpacing(tokens.SPACE_S)
@@ -94,6 +96,25 @@ class Stage(QWidget):
             heads.addWidget(title, 1)
         return heads
 
+    # other pages -----------------------------------------------------------------------------------------------------
+    def add_page(self, page: QWidget) -> None:
+        """A page that takes the picture's place until Escape, and that a new outcome does not push aside."""
+        self.pages.addWidget(page)
+        self._extra.append(page)
+
+    def show_page(self, page: QWidget) -> None:
+        self.pages.setCurrentWidget(page)
+        self.grid_button.setChecked(page is self.grid)
+        page.setFocus()
+        for title in self._titles:
+            title.hide()
+
+    def leave_page(self, request: GuidanceRequest) -> None:
+        """Back to the picture."""
+        self.pages.setCurrentWidget(self.toys if self.outcome is not None and self.outcome.sides[0].toy is not None else self._pair)
+        self.grid_button.setChecked(False)
+        self._arrange(request)
+
     # showing ---------------------------------------------------------------------------------------------------------
     def show_request(self, request: GuidanceRequest) -> None:
         """Which buttons are down; the picture itself follows with its outcome."""
@@ -112,12 +133,12 @@ class Stage(QWidget):
         self.outcome = outcome
         if outcome.sides[0].toy is not None:
             self.toys.show_outcome(outcome)
-        if self.grid_shown():
-            pass  # the grid stays in front until the person leaves it
-        elif outcome.sides[0].toy is not None:
-            self.pages.setCurrentWidget(self.toys)
+            if self.pages.currentWidget() not in self._extra:
+                self.pages.setCurrentWidget(self.toys)
         else:
-            if self.pages.currentWidget() is self.closeup:
+            if self.pages.currentWidget() in self._extra:
+                pass  # the person looks at something else
+            elif self.pages.currentWidget() is self.closeup:
                 if not outcome.draft and not outcome.unfinished:
                     self.open(self.closeup.side, self.closeup.index)
             else:
@@ -157,8 +178,9 @@ class Stage(QWidget):
         show_a = not (view == "flip" and self._flipped and len(sides) > 1)
         first.setText(words[0])
         second.setText(words[1] if len(words) > 1 else "")
-        first.setVisible(show_a and not self.grid_shown())
-        second.setVisible(show_b and not self.grid_shown())
+        aside = self.pages.currentWidget() in self._extra
+        first.setVisible(show_a and not aside)
+        second.setVisible(show_b and not aside)
 
     def flip(self, request: GuidanceRequest) -> None:
         """The other side in the same place."""
@@ -195,19 +217,6 @@ class Stage(QWidget):
     def grid_shown(self) -> bool:
         return self.pages.currentWidget() is self.grid
 
-    def show_grid(self, shown: bool, request: GuidanceRequest) -> None:
-        """The grid in place of the samples, or the samples again."""
-        self.grid_button.setChecked(shown)
-        if shown:
-            self.pages.setCurrentWidget(self.grid)
-            self.grid.view.setFocus()
-        elif self.grid_shown():
-            toy = self.outcome is not None and self.outcome.sides[0].toy is not None
-            self.pages.setCurrentWidget(self.toys if toy else self.pages.widget(0))
-        self._arrange(request)
-        for title in self._titles:
-            title.setVisible(not shown and title.isVisibleTo(self))
-
     def copy(self, side: int, index: int) -> None:
         """Puts one image on the clipboard."""
         if self.outcome is not None:
@@ -215,9 +224,9 @@ class Stage(QWidget):
             QGuiApplication.clipboard().setImage(to_qimage(image))
 
     def escape(self) -> bool:
-        """Leaves the grid or the large image; False if there was none."""
-        if self.grid_shown():
-            self.asked.emit("grid")
+        """Leaves the large image or another page; False if there was none."""
+        if self.pages.currentWidget() in self._extra:
+            self.left.emit()
             return True
         if self.pages.currentWidget() is not self.closeup:
             return False

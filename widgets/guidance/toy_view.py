@@ -37,6 +37,11 @@ class ToyView(QWidget):
         whole.addWidget(self._plane)
         self._plane.hide()
 
+    def plots(self, outcome: Outcome | None) -> list[Plot]:
+        """Those that show this outcome: of a toy in one dimension, else none."""
+        flat = outcome is not None and outcome.sides[0].toy is not None and len(outcome.sides[0].toy.axes) == 1
+        return [self.density, self.paths] if flat else []
+
     def show_outcome(self, outcome: Outcome) -> None:
         sides = [side for side in outcome.sides if side.toy]
         if not sides:

@@ -18,15 +18,19 @@ from engines.guidance.picture import caption, contact_sheet, read_png_request, s
 from engines.guidance.request import Draw, GuidanceRequest, opposite, unwrap, wrap
 from engines.job import EngineError
 from engines.weights import read_header
-from widgets import tokens
+from widgets import plot_files, tokens
 from widgets.guidance import catalog
+from widgets.guidance.atlas_desk import AtlasDesk
+from widgets.guidance.atlas_map import Figure
+from widgets.guidance.atlas_panel import AtlasPanel
 from widgets.guidance.axis_text import suggested
 from widgets.guidance.controls import NOISE, Controls
 from widgets.guidance.grid_run import GridRun
 from widgets.guidance.history import THUMB_PX, History
-from widgets.guidance.insight import Insight
+from widgets.guidance.insight import Insight, scrolled
 from widgets.guidance.stage import Stage
 from widgets.image_view import to_qimage
+from widgets.plots import Plot
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
 RESULTS = 48  # finished outcomes kept, so that going back costs nothing
@@ -40,15 +44,17 @@ class GuidanceWorkspace(QWidget):
     worked = Signal(str)
     kept_changed = Signal()
 
-    def __init__(self, document: Any, worker: Any, samples: Path, background: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Any, worker: Any, samples: Path, background: Any, cache: Path | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._document, self._worker, self._background = document, worker, background
+        self._document, self._worker, self._background, self._samples = document, worker, background, samples
         self._results: OrderedDict[tuple, Outcome] = OrderedDict()
         self._sliding, self._smooth = False, False
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
         self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
         self.grid_run = GridRun(background, self)
+        self.atlas = AtlasDesk(background, str(cache or ""), self)
+        self.atlas_panels = [AtlasPanel(self.atlas, samples, large) for large in (False, True)]
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -72,6 +78,8 @@ class GuidanceWorkspace(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
+        self.insight.add("Atlas", scrolled(self.atlas_panels[0]), "A map of what every pair of coefficients does to the mean and the variety of the class")
+        self.stage.add_page(self.atlas_panels[1])
         for part, stretch in ((self.controls, 0), (_hairline(), 0), (middle, 1), (_hairline(), 0), (self.insight, 0)):
             row.addWidget(part, stretch)
 
@@ -87,19 +95,39 @@ class GuidanceWorkspace(QWidget):
         self.history.kept.connect(self.kept_changed)
         self.stage.grid.bind(self.grid_run)
         self.stage.grid.asked.connect(lambda word: {"draw": self._draw_grid, "cancel": self.grid_run.cancel, "leave": self._toggle_grid}[word]())
-        self.stage.grid.adopted.connect(self._adopt)
+        self.stage.grid.adopted.connect(self._adopt_cell)
         self.stage.grid.noticed.connect(self.noticed)
         self.stage.grid.worked.connect(self.worked)
         self.controls.grid.asked.connect(lambda word: {"draw": self._draw_grid, "cancel": self.grid_run.cancel}[word]())
         self.grid_run.finished.connect(self.worked)
         for told in (self.grid_run.changed, self.grid_run.progressed):
             told.connect(lambda: self.controls.grid.show_run(self.grid_run))
+        self._connect_atlas()
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
+
+    def _connect_atlas(self) -> None:
+        for panel in self.atlas_panels:
+            panel.adopted.connect(self._adopt_pair)
+            panel.enlarged.connect(lambda: self.stage.show_page(self.atlas_panels[1]))
+            panel.closed.connect(lambda: self.stage.leave_page(self._document.request))
+            for other in self.atlas_panels:
+                panel.layer_chosen.connect(other.set_layer)
+        self.stage.left.connect(lambda: self.stage.leave_page(self._document.request))
+        self.controls.side.changed.connect(lambda side: self._show_atlas_settings())
+        for plot in (*(panel.map for panel in self.atlas_panels), *self.findChildren(Plot)):
+            plot.saved.connect(self.worked)
+            plot.save_failed.connect(lambda error: self.noticed.emit("bad", str(error), error.remedy))
+
+    def _show_atlas_settings(self) -> None:
+        self.atlas.show_settings(self.controls.shown())
+        for panel in self.atlas_panels:
+            panel.show_settings(self.controls.shown(), self._names())
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Draws the first request."""
+        self._show_atlas_settings()
         self._refine()
 
     def commands(self) -> dict[str, Callable[..., object]]:
@@ -109,7 +137,8 @@ class GuidanceWorkspace(QWidget):
                 "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
-                "guidance.grid": self._toggle_grid, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
+                "guidance.grid": self._toggle_grid, "guidance.save_plots": self._save_plots, "guidance.atlas": self._show_atlas,
+                "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
@@ -157,6 +186,7 @@ class GuidanceWorkspace(QWidget):
         self.stage.show_request(request)
         self.stage.grid.show_request(request, self.controls.class_names())
         self.history.show_current(request)
+        self._show_atlas_settings()
         known = self._results.get(_key(request))
         if known is not None:
             self._rest.stop()
@@ -204,6 +234,7 @@ class GuidanceWorkspace(QWidget):
     def _show_finished(self, outcome: Outcome) -> None:
         self.stage.show_outcome(outcome, self._document.request)
         self.insight.show_outcome(outcome)
+        self.atlas.show_outcome(outcome)
         notes = [note for side in outcome.sides for note in side.notes]
         self.controls.show_interval(notes[0] if notes else "all steps are guided")
         if catalog.class_names(outcome.sides[0].settings.model, Path()) == ():
@@ -279,9 +310,10 @@ class GuidanceWorkspace(QWidget):
 
     # grid ------------------------------------------------------------------------------------------------------------
     def _toggle_grid(self) -> None:
-        shown = not self.stage.grid_shown()
-        self.stage.show_grid(shown, self._document.request)
-        if shown:
+        if self.stage.grid_shown():
+            self.stage.leave_page(self._document.request)
+        else:
+            self.stage.show_page(self.stage.grid)
             self.controls.show_grid()
 
     def _draw_grid(self) -> None:
@@ -297,7 +329,7 @@ class GuidanceWorkspace(QWidget):
         if not self.stage.grid_shown():
             self._toggle_grid()
 
-    def _adopt(self, cell: Cell) -> None:
+    def _adopt_cell(self, cell: Cell) -> None:
         """A cell's settings become those of side A, in one step; noise is shared with side B as ever."""
         request, settings = self._document.request, cell.settings
         same_kind = catalog.is_toy(settings) == catalog.is_toy(request.a)
@@ -357,6 +389,43 @@ class GuidanceWorkspace(QWidget):
             self.worked.emit(f"Saved {len(names)} files in {folder.name}")
         except (EngineError, OSError) as error:
             self.noticed.emit("bad", str(error), getattr(error, "remedy", "Choose another folder."))
+
+    def _show_atlas(self) -> None:
+        """Large on the stage, or back to the picture."""
+        if self.stage.pages.currentWidget() is self.atlas_panels[1]:
+            self.stage.leave_page(self._document.request)
+        else:
+            self.insight.tabs.show_page("Atlas")
+            self.stage.show_page(self.atlas_panels[1])
+            self.atlas_panels[1].map.setFocus()
+
+    def _adopt_pair(self, gamma_1: float, total: float) -> None:
+        """A pair of the atlas, on the side whose values the controls show. On S = 1 it is CFG."""
+        request, on_line = self._document.request, abs(total - 1) < 1e-9
+        changes = {"gamma_1": gamma_1, "mode": "cfg" if on_line else "free", "gamma_0": None if on_line else round(total - gamma_1, 4)}
+        side = "b" if request.b is not None and self.controls.shown() is request.b else "a"
+        self._document.replace(replace(request, **{side: replace(getattr(request, side), **changes)}), "pair of the atlas")
+
+    def _save_plots(self) -> None:
+        dialog = QFileDialog(self, "Save all plots into a folder")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda name: self.save_plots_to(Path(name)))
+        dialog.open()
+
+    def save_plots_to(self, folder: Path) -> None:
+        """Every plot that shows something, and the atlas if there is one, as PNG, SVG and CSV."""
+        atlas = self.atlas.atlas()
+        figures: list[Any] = self.insight.plots() + self.stage.toys.plots(self.stage.outcome)
+        if atlas is not None and atlas.done():
+            names = catalog.class_names(self.atlas.settings.model, self._samples) or self._names()
+            figures.append(Figure(atlas, f"Atlas of {catalog.model_word(self.atlas.settings.model)}, {catalog.class_word(self.atlas.settings, names)}"))
+        if not figures:
+            self.noticed.emit("info", "There is no plot to save yet.", "Plots come with the first finished result.")
+            return
+        try:
+            self.worked.emit(f"Saved {len(plot_files.save_all(figures, folder))} files in {folder.name}")
+        except EngineError as error:
+            self.noticed.emit("bad", str(error), error.remedy)
 
     def _export(self, side: Side, index: int) -> Path | None:
         """The file that a drag out of the window hands over."""
