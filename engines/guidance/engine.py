@@ -28,7 +28,7 @@ class GuidanceEngine:
 
     def __init__(self, folder: Path, device: torch.device | None = None) -> None:
         self.folder, self.device = folder, device
-        self._models: dict[str, sources.Model] = {}
+        self._models: dict[str, sources.Asked] = {}
         self._tables: dict[str, tables.Table] = {}
         self._calibrations: dict[str, calibrations.Calibrations] = {}
 
@@ -55,7 +55,7 @@ class GuidanceEngine:
             return toys.sample(settings, job)
         return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")))
 
-    def model(self, name: str) -> sources.Model:
+    def model(self, name: str) -> sources.Asked:
         if name not in self._models:
             self._models[name] = sources.open_model(name, self.folder, self.device)
         return self._models[name]
@@ -93,7 +93,7 @@ class GuidanceEngine:
 
     def beside(self, name: str, kind: str) -> Path:
         """Where a model's table, calibration or reference lies when no other is named."""
-        return self.folder / f"{name}.{kind}.safetensors" if name in sources.SHIPPED else Path(name).with_suffix(f".{kind}.safetensors")
+        return sources.beside(name, self.folder, kind)
 
     def _corrected(self, settings: Sampling) -> tuple[Sampling, Correction | None, str, tuple[str, ...]]:
         """Mode "calibrated": the settings with the noise level in force, the correction, its file's hash, and what to tell."""
@@ -110,19 +110,20 @@ class GuidanceEngine:
         beyond = (f"no offset above noise level {found.rho_hi:g}, where the calibration ends",) if level > found.rho_hi * (1 + 1e-9) else ()
         return settings, one.at(settings.gamma_1, settings.sharpness), found.hash, beyond
 
-    def _ratio(self, settings: Sampling, model: sources.Model) -> tuple[Callable[[float], Any], str]:
+    def _ratio(self, settings: Sampling, model: sources.Asked) -> tuple[Callable[[float], Any], str]:
         """t -> r for the table modes, and the table's hash."""
         if settings.mode not in ("recfg", "literal"):
             return (lambda t: 1.0), ""
         table, kind = self.table(settings), "ratio" if settings.mode == "recfg" else "literal"
-        weights = model.label_rows(settings.label, 1, settings.label_2, settings.blend)[0, :-1].cpu()
+        weights = table.weights(model, settings)
         return (lambda t: table.at(kind, weights, model.schedule.lam(t)).to(model.device)), table.hash
 
     def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None]) -> Side:
         model = self.model(settings.model)
         ratio, table_hash = self._ratio(settings, model)
         asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
-        sources.memory_check(model, min(settings.count, BATCH))
+        batch = min(BATCH, model.batch)
+        sources.memory_check(model, min(settings.count, batch))
         calls = plan(settings, model.schedule, ratio, correction)
         job.check()
         started, network, nfe = time.perf_counter(), 0.0, 0
@@ -132,29 +133,29 @@ class GuidanceEngine:
             return Side(asked, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash or calibration_hash,
                         seconds=time.perf_counter() - started, **more)
 
-        for first in range(0, settings.count, BATCH):
-            count = min(BATCH, settings.count - first)
-            rows = model.label_rows(settings.label, count, settings.label_2, settings.blend)
+        for first in range(0, settings.count, batch):
+            count = min(batch, settings.count - first)
+            rows = model.condition(settings, count)
             x = _start(settings, first, count, model)
             guide = Guide(settings, model.schedule, calls, lambda x, t, rows=rows: model.pair(x, t, rows),
                           lambda x, t, rows=rows: model.predict(x, t, rows), job.check, correction)
 
             def shown(step, first: int = first) -> None:
-                tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
+                tell(first * settings.steps // batch + step.i + 1, -(-settings.count // batch) * settings.steps)
                 worth_seeing = model.schedule.rho(step.t) <= CLEAR_RHO or job.superseded  # a superseded job shows what it has, and is cut
                 if first == 0 and step.i + 1 < settings.steps and worth_seeing and (job.drawn is None or job.drawn.is_set()):
-                    show(side(to_pixels(step.x0)))
+                    show(side(to_pixels(model.preview(step.x0))))
 
-            x_0 = run(guide, x, shown)
+            x_0 = model.decode(run(guide, x, shown))
             done.append(to_pixels(x_0))
             clipped += float((x_0.abs() > 1 + CLIP_MARGIN).float().mean()) * count / settings.count
             network, nfe = network + guide.network_seconds, nfe + guide.nfe
             per_step = per_step or {key: np.array(values) for key, values in guide.record.items()}
         return side(np.concatenate(done), network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
-                    notes=notes(settings, model.schedule) + told)
+                    notes=notes(settings, model.schedule) + told + model.notes(settings))
 
 
-def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> torch.Tensor:
+def _start(settings: Sampling, first: int, count: int, model: sources.Asked) -> torch.Tensor:
     if settings.seed_2 is None:
         x = noise(settings.seed, first, count, model.shape)
     else:

@@ -1,0 +1,331 @@
+"""Models of one's own: a diffusers folder as something that can be asked for (eps_c, eps_u), like the models that ship.
+
+The parts are loaded by diffusers and transformers, safetensors only; the sampling loop is ours (pipeline_solvers.py), so that both
+coefficients, previews, a cancel within one network call and every mode work as they do elsewhere. Inside a text pipeline the
+doubled batch is [uncond, cond], in DiT [cond, uncond], as their stock pipelines have it.
+"""
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engines.device import pick, precision
+from engines.diffusion.schedules import Schedule, Tabulated
+from engines.guidance import pipeline_folder
+from engines.guidance.pipeline_folder import Folder, Part
+from engines.guidance.pipeline_prompts import Prompts, Words
+from engines.guidance.pipeline_solvers import FlowSchedule, PipelineSchedule, made
+from engines.guidance.recfg import to_eps
+from engines.guidance.request import Sampling
+from engines.job import EngineError
+
+ROOM = 0.9  # share of the free memory that weights may take
+DECODED = 4  # images decoded at once
+FIT_CELLS, FIT_SIDE = 4, 8  # latents that the preview's linear map is fitted on: constant squares
+ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+
+
+class PipelineModel:
+    """The protocol of sources.Model over a diffusers folder. x is latent, or pixels for a UNet2DModel."""
+
+    def __init__(self, folder: Folder, parts: dict[str, Any], device: torch.device, kind: torch.dtype, offload: bool, said: tuple[str, ...]) -> None:
+        self.name, self.classes, self.prediction, self.device, self.precision = str(folder.path), folder.classes, folder.prediction, device, kind
+        self.folder, self.family, self.text, self.samplers = folder, folder.family, folder.text, folder.samplers
+        self.hash, self._offload, self._said = folder.hash(), offload, said
+        self.net, self.vae = parts[folder.denoiser.role], parts.get("vae")
+        channels = self.net.config.in_channels
+        self.shape = (channels, folder.size, folder.size)
+        if self.vae is not None and self.vae.config.latent_channels != channels:
+            raise EngineError(f"{folder.path.name}: its network takes {channels} channels, its autoencoder makes {self.vae.config.latent_channels}.",
+                              remedy="Inpainting and other edited pipelines are not taken.")
+        self.pixels = folder.size * (2 ** (len(self.vae.config.block_out_channels) - 1) if self.vae is not None else 1)
+        self.schedule = _schedule(folder, self.net)
+        self.prompts = Prompts(self.family, _stock(folder, parts), self.pixels, self.on_device) if self.text else None
+        self._map: Tensor | None = None
+
+    # what is asked for -----------------------------------------------------------------------------------------------
+    def condition(self, settings: Sampling, count: int) -> Tensor | Words:
+        """Rows for `count` images of what the settings ask for: prompt and negative, or a class."""
+        if self.text:
+            return self.prompts.rows(settings.prompt, settings.negative, count)
+        return self.label_rows(settings.label, count, settings.label_2, settings.blend)
+
+    def class_rows(self, word: str, count: int) -> Tensor | Words:
+        """Rows of a class by its name; of a prompt, for a text model. EngineError on an unknown class."""
+        return self.prompts.rows(word, "", count) if self.text else self.label_rows(self.classes.index(self.class_names((word,))[0]), count)
+
+    def class_names(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The model's own names of a data set's classes (folders): by name, by number, or any words where the model reads text."""
+        if self.text:
+            return words
+        found = []
+        for word in words:
+            number = int(word) if word.isdigit() else None
+            if word not in self.classes and (number is None or number >= len(self.classes)):
+                raise EngineError(f"{self.folder.path.name} has no class {word!r}.", remedy="Name the folders of the data after its classes, or by their numbers.")
+            found.append(word if word in self.classes else self.classes[number])
+        return tuple(found)
+
+    def label_rows(self, label: int, count: int, label_2: int | None = None, blend: float = 0.0) -> Tensor:
+        """Class weights [count, K + 1]. EngineError on an unknown class, a true blend, or a model that reads text."""
+        if self.text:
+            raise EngineError(f"{self.folder.path.name} is asked with a prompt, not with a class.", remedy="Give a prompt.")
+        k = len(self.classes)
+        for number in (label, label_2):
+            if number is not None and not 0 <= number < k:
+                raise EngineError(f"{self.folder.path.name} has no class {number}.", remedy=f"Its classes are 0 to {k - 1}.")
+        if label_2 is not None and 0 < blend < 1:
+            raise EngineError(f"{self.folder.path.name} cannot blend classes: it takes one at a time.", remedy="Set the class mix to 0 or 1.")
+        row = F.one_hot(torch.tensor(label if label_2 is None or blend == 0 else label_2), k + 1).float()
+        return row.expand(count, k + 1).to(self.device)
+
+    def notes(self, settings: Sampling) -> tuple[str, ...]:
+        """What a person should know of a run: parts of a prompt that were not read, memory that was saved."""
+        return (self.prompts.notes(settings.prompt, settings.negative) if self.text else ()) + self._said
+
+    # the network -----------------------------------------------------------------------------------------------------
+    def pair(self, x: Tensor, t: float, rows: Tensor | Words) -> tuple[Tensor, Tensor]:
+        """eps_c and eps_u [B, C, H, W] from one doubled batch."""
+        twice = torch.cat([x, x])
+        if self.text:
+            eps_u, eps_c = self._eps(twice, t, rows.both()).chunk(2)
+            return eps_c, eps_u
+        labels = rows.argmax(1)
+        return self._eps(twice, t, {"class_labels": torch.cat([labels, torch.full_like(labels, len(self.classes))])}).chunk(2)
+
+    def predict(self, x: Tensor, t: float, rows: Tensor | Words) -> Tensor:
+        """eps [B, C, H, W] of the condition alone. EngineError when the network answers with NaN."""
+        return self._eps(x, t, rows.conditionals() if self.text else {"class_labels": rows.argmax(1)})
+
+    def _eps(self, x: Tensor, t: float, condition: dict[str, Tensor]) -> Tensor:
+        net, at = self.net, torch.full((len(x),), float(t), device=x.device)
+        seen = x.to(self.precision)
+        if self.family == "sdxl":
+            added = {key: condition[key] for key in ("text_embeds", "time_ids")}
+            output = net(seen, at, encoder_hidden_states=condition["encoder_hidden_states"], added_cond_kwargs=added, return_dict=False)[0]
+        elif self.family in ("sd3", "dit"):
+            output = net(hidden_states=seen, timestep=at, **condition, return_dict=False)[0]
+        else:
+            output = net(seen, at, **condition, return_dict=False)[0]
+        output = output[:, : self.shape[0]].float()  # DiT's second half is its learnt variance, which deterministic solvers do not use
+        if not math.isfinite(output.sum().item()):
+            raise EngineError(f"{self.folder.path.name} answered with numbers that are not finite at timestep {t:.1f}.",
+                              remedy="Lower the guidance or take more steps; if it stays, the weights are damaged.")
+        if self.prediction == "eps":
+            return output
+        # float64: what goes back through from_eps is divided by alpha, which is small at the start
+        return to_eps(self.prediction, output.double(), x.double(), self.schedule.alpha(t), self.schedule.sigma(t))
+
+    # pixels ----------------------------------------------------------------------------------------------------------
+    def decode(self, x_0: Tensor) -> Tensor:
+        """Images [B, 3, H, W] about [-1, 1] of finished samples."""
+        if self.vae is None:
+            return x_0.float()
+        with torch.inference_mode(), self.on_device(self.vae):
+            return torch.cat([self.vae.decode(part, return_dict=False)[0].float() for part in self._unscaled(x_0.float()).split(DECODED)])
+
+    def encode(self, images: Tensor) -> Tensor:
+        """x_0 of images [B, 3, H, W] in [-1, 1]: resized to the model's own size, the mode of the autoencoder's Gaussian."""
+        channels = 3 if self.vae is not None else self.shape[0]
+        images = images if images.shape[1] == channels else images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+        if images.shape[-2:] != (self.pixels, self.pixels):
+            images = F.interpolate(images, (self.pixels, self.pixels), mode="bicubic", antialias=True).clamp(-1, 1)
+        if self.vae is None:
+            return images
+        with torch.inference_mode(), self.on_device(self.vae):
+            return torch.cat([self._scaled(self.vae.encode(part).latent_dist.mode().float()) for part in images.split(DECODED)])
+
+    def preview(self, x_0: Tensor) -> Tensor:
+        """A cheap look at x_0: each latent pixel as one colour, by a linear map fitted to the autoencoder once."""
+        if self.vae is None:
+            return x_0.float()
+        if self._map is None:
+            self._map = self._fit()
+        flat = F.pad(x_0.float(), (0, 0, 0, 0, 0, 1), value=1.0)  # a last channel of ones: the map's constant
+        colours = torch.einsum("bchw,cd->bdhw", flat, self._map)
+        return F.interpolate(colours, (self.pixels, self.pixels), mode="bilinear", align_corners=False)
+
+    def _fit(self) -> Tensor:
+        """[C + 1, 3]: least squares from constant squares of random latents to the colours that the autoencoder gives them."""
+        c, side = self.shape[0], FIT_CELLS * FIT_SIDE
+        draws = torch.Generator().manual_seed(0)
+        cells = torch.randn(DECODED, c, FIT_CELLS, FIT_CELLS, generator=draws)
+        latents = F.interpolate(cells, (side, side), mode="nearest").to(self.device)
+        colours = F.adaptive_avg_pool2d(self.decode(latents), FIT_CELLS).cpu()
+        inputs = F.pad(cells, (0, 0, 0, 0, 0, 1), value=1.0).permute(0, 2, 3, 1).reshape(-1, c + 1)
+        return torch.linalg.lstsq(inputs.double(), colours.permute(0, 2, 3, 1).reshape(-1, 3).double()).solution.float().to(self.device)
+
+    def _unscaled(self, x: Tensor) -> Tensor:
+        mean, spread = self._statistics(x)
+        return x * spread / self.vae.config.scaling_factor + mean
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        mean, spread = self._statistics(x)
+        return (x - mean) * self.vae.config.scaling_factor / spread
+
+    def _statistics(self, x: Tensor) -> tuple[Any, Any]:
+        """Mean and spread of latents: per channel where the autoencoder has them, else its shift (SD3) and 1."""
+        config = self.vae.config
+        means, spreads = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
+        if means is not None and spreads is not None:
+            return tuple(torch.tensor(values, device=x.device, dtype=x.dtype).view(1, -1, 1, 1) for values in (means, spreads))
+        return getattr(config, "shift_factor", None) or 0.0, 1.0
+
+    # memory ----------------------------------------------------------------------------------------------------------
+    @property
+    def batch(self) -> int:
+        """How many images are sampled at once: 64 small ones, 4 of 512 x 512 pixels."""
+        return max(1, min(64, 4 * 512 * 512 // self.pixels**2))
+
+    @property
+    def bytes_each(self) -> int:
+        """A rough estimate for one more image in a batch: activations of both branches, and the decoder's widest layer."""
+        return 2 * 4 * self.shape[1] ** 2 * 2000 + (4 * 128 * 3 * self.pixels**2 if self.vae is not None else 0) // DECODED
+
+    @contextmanager
+    def on_device(self, *modules: Any) -> Iterator[torch.device]:
+        """Brings parts that wait in main memory to the device, and back afterwards."""
+        if self._offload:
+            for module in modules:
+                module.to(self.device)
+        try:
+            yield self.device
+        finally:
+            if self._offload:
+                for module in modules:
+                    module.to("cpu")
+
+
+def open_folder(path: Path, device: torch.device | None = None) -> PipelineModel:
+    """The pipeline in a folder, ready to run. EngineError when it will not do or would not fit the memory."""
+    folder = pipeline_folder.read(path)
+    device = device or pick()
+    kind, offload, said = _room(folder, device, precision(device))
+    _quiet()
+    try:
+        parts = {role: _load(folder, part, kind) for role, part in folder.parts.items()}
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, NotImplementedError, AssertionError) as error:
+        raise EngineError(f"{path.name} could not be loaded ({error}).", remedy="Download or save the folder again, whole.") from error
+    for role, part in parts.items():
+        if isinstance(part, torch.nn.Module):
+            waits = offload and role not in pipeline_folder.DENOISERS
+            part.to("cpu" if waits else device).eval().requires_grad_(False)
+    return PipelineModel(folder, parts, device, kind, offload, said)
+
+
+def _room(folder: Folder, device: torch.device, kind: torch.dtype) -> tuple[torch.dtype, bool, tuple[str, ...]]:
+    """Precision, whether the parts take turns on the device, and what to tell of it. EngineError where nothing fits."""
+    import psutil
+
+    free = ROOM * psutil.virtual_memory().available
+    if device.type == "cuda":
+        gpu = ROOM * torch.cuda.mem_get_info(device)[0]
+        if _bytes(folder, kind) <= gpu:
+            return kind, False, ()
+        largest = max(_bytes_of(part, kind) for part in folder.parts.values())
+        if largest <= gpu and _bytes(folder, kind) <= free:
+            return kind, True, (f"the model {_needs(folder, kind, gpu / ROOM)} on the GPU: its parts take turns there",)
+        raise EngineError(f"{folder.path.name} {_needs(folder, kind, gpu / ROOM)} on the GPU; its largest part alone takes {largest / 1e9:.1f} GB.",
+                          remedy="Close other programs, choose a smaller model, or run on the CPU (device cpu).")
+    if _bytes(folder, kind) <= free:
+        return kind, False, ()
+    if kind == torch.float32 and _bytes(folder, torch.bfloat16) <= free:
+        return torch.bfloat16, False, (f"the model {_needs(folder, kind, free / ROOM)}: it runs in bf16, slower here",)
+    raise EngineError(f"{folder.path.name} {_needs(folder, kind, free / ROOM)}.", remedy="Close other programs, choose a smaller model, or use a machine with more memory.")
+
+
+def _bytes_of(part: Part, kind: torch.dtype) -> int:
+    """The autoencoder stays in float32: many overflow or lose colours below."""
+    return part.parameters * (4 if part.role == "vae" else kind.itemsize)
+
+
+def _bytes(folder: Folder, kind: torch.dtype) -> int:
+    return sum(_bytes_of(part, kind) for part in folder.parts.values())
+
+
+def _needs(folder: Folder, kind: torch.dtype, free: float) -> str:
+    word = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[kind]
+    return f"needs {_bytes(folder, kind) / 1e9:.1f} GB in {word} and {free / 1e9:.1f} GB are free"
+
+
+def _load(folder: Folder, part: Part, kind: torch.dtype) -> Any:
+    """One part; a network only when its weights are exactly those that its configuration promises."""
+    made_by = _class(part.kind)
+    if part.shapes is None:
+        return made_by.from_pretrained(part.folder, local_files_only=True)
+    diffusers_made = part.kind not in (*pipeline_folder.CLIP, *pipeline_folder.T5)
+    with torch.device("meta"):  # nothing is allocated for a configuration that promises more than its files hold
+        config = made_by.load_config(part.folder) if diffusers_made else made_by.config_class.from_pretrained(part.folder, local_files_only=True)
+        promised = (made_by.from_config(config) if diffusers_made else made_by(config)).state_dict()
+    shapes = part.shapes if diffusers_made else {key: part.shapes[key] for key in promised if key in part.shapes} | _tied(promised, part.shapes)
+    wrong = [key for key, value in promised.items() if shapes.get(key) != tuple(value.shape)]
+    if wrong:
+        raise EngineError(f"The weights of {part.role} in {folder.path.name} are not those that its config.json promises (first: {wrong[0]}).",
+                          remedy="Download or save the folder again, whole.")
+    dtype = {"torch_dtype" if diffusers_made else "dtype": torch.float32 if part.role == "vae" else kind}
+    return made_by.from_pretrained(part.folder, use_safetensors=True, local_files_only=True, variant=part.variant, **dtype)
+
+
+def _tied(promised: dict[str, Tensor], shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """T5 saves its shared embedding once and uses it under two names; CLIP's weights may lack the prefix of their module."""
+    found = {}
+    for key in promised:
+        for other in ("shared.weight", f"text_model.{key}", key.removeprefix("text_model.")):
+            if key not in shapes and other in shapes and tuple(promised[key].shape) == shapes[other]:
+                found[key] = shapes[other]
+    return found
+
+
+def _class(kind: str) -> Any:
+    """A class of diffusers, or of transformers, which is an extra. EngineError where it is not installed."""
+    import diffusers
+
+    kind = "DiTTransformer2DModel" if kind == "Transformer2DModel" else kind
+    if hasattr(diffusers, kind):
+        return getattr(diffusers, kind)
+    try:
+        import transformers
+    except ImportError as error:
+        raise EngineError("Text models need the package transformers, which is not installed.",
+                          remedy="Install it into Vernier's environment: pip install 'vernier[text]' (or pip install transformers).") from error
+    return getattr(transformers, kind)
+
+
+def _stock(folder: Folder, parts: dict[str, Any]) -> Any:
+    """The stock pipeline around the loaded parts: only its encode_prompt is used."""
+    import diffusers
+
+    kind = {"sd": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline", "sd3": "StableDiffusion3Pipeline"}[folder.family]
+    more: dict[str, Any] = {"scheduler": None}
+    if folder.family == "sd":
+        more |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False,
+                 "scheduler": made(diffusers.DDIMScheduler, pipeline_folder.scheduler_config(folder.path), clip_sample=False)}
+    elif folder.family == "sd3":
+        more |= {role: None for role in pipeline_folder.OPTIONAL if role not in parts}
+    else:
+        more |= {"add_watermarker": False, "force_zeros_for_empty_prompt": pipeline_folder.zeros_for_nothing(folder.path)}
+    return getattr(diffusers, kind)(**parts, **more)
+
+
+def _schedule(folder: Folder, net: Any) -> Schedule:
+    from diffusers import DDIMScheduler, DDPMScheduler
+
+    if folder.prediction == "flow":
+        return FlowSchedule(config=pipeline_folder.scheduler_config(folder.path), tokens=(folder.size // net.config.patch_size) ** 2)
+    config = pipeline_folder.scheduler_config(folder.path)
+    if folder.family == "unet":
+        return Tabulated(alphas_bar=made(DDPMScheduler, config).alphas_cumprod.numpy())
+    return PipelineSchedule(alphas_bar=made(DDIMScheduler, config, clip_sample=False).alphas_cumprod.numpy(), config=config, prediction=folder.prediction)
+
+
+def _quiet() -> None:
+    """diffusers and transformers say much on stderr that is no news to a person; errors stay."""
+    for name in ("diffusers", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
