@@ -66,14 +66,10 @@ def t5():
 
 
 def t5_tokens():
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast, T5TokenizerFast
+    from transformers import T5TokenizerFast
 
-    tokens = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2, **{letter: k + 3 for k, letter in enumerate(LETTERS)}}, unk_token="<unk>"))
-    tokens.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokens.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
-    made = PreTrainedTokenizerFast(tokenizer_object=tokens, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=512)
-    return made, T5TokenizerFast
+    words = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\N{LOWER ONE EIGHTH BLOCK}", -2.0), *((letter, -2.0) for letter in LETTERS)]
+    return T5TokenizerFast(vocab=words, extra_ids=0, model_max_length=512)
 
 
 def conditional_unet(width: int, **more):
@@ -104,7 +100,9 @@ def _dit(folder: Path, prediction: str, **more) -> None:
     net = DiTTransformer2DModel(num_attention_heads=2, attention_head_dim=4, in_channels=4, out_channels=8, num_layers=2, sample_size=4, patch_size=2,
                                 num_embeds_ada_norm=1000)
     names = {k: ("crane" if k in (134, 517) else f"thing {k}") for k in range(1000)}
-    DiTPipeline(excite(net), vae(), scheduler(prediction, **more), id2label=names).save_pretrained(folder)
+    DiTPipeline(excite(net), vae(), scheduler(prediction, **more)).save_pretrained(folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"id2label": names}))  # as the published ones have it
 
 
 def _sd(folder: Path, prediction: str, net: dict | None = None, **more) -> None:
@@ -130,7 +128,4 @@ def _sd3(folder: Path, prediction: str, t5_too: bool = True, **more) -> None:
                                        joint_attention_dim=32, caption_projection_dim=16, pooled_projection_dim=32, pos_embed_max_size=8))
     tokens = clip_tokens(folder / "tokenizer")
     StableDiffusion3Pipeline(net, FlowMatchEulerDiscreteScheduler(shift=3.0, **more), vae(shift=0.1), clip(True), tokens, clip(True), tokens,
-                             t5() if t5_too else None, t5_tokens()[0] if t5_too else None).save_pretrained(folder)
-    if t5_too:
-        index = json.loads((folder / "model_index.json").read_text())
-        (folder / "model_index.json").write_text(json.dumps(index | {"tokenizer_3": ["transformers", "T5TokenizerFast"]}))
+                             t5() if t5_too else None, t5_tokens() if t5_too else None).save_pretrained(folder)
