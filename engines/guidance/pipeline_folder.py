@@ -90,11 +90,6 @@ class Folder:
         return digest.hexdigest()
 
 
-def looks_like_one(path: Path) -> bool:
-    """Whether a path is worth `read`: a folder, whatever is in it."""
-    return path.is_dir()
-
-
 def read(path: Path) -> Folder:
     """What is in the folder. EngineError that names what is wrong."""
     path = Path(path)
@@ -102,7 +97,8 @@ def read(path: Path) -> Folder:
         raise EngineError(f"There is no folder {path.name}.", remedy="Choose a folder that diffusers saved.")
     index, config = path / "model_index.json", path / "config.json"
     if not index.exists() and not config.exists():
-        raise EngineError(f"{path.name} is no diffusers folder: it has neither model_index.json nor config.json.", remedy=f"Choose a folder of one of: {ACCEPTED}.")
+        raise EngineError(f"{path.name} is no diffusers folder: it has neither model_index.json nor config.json.",
+                          remedy=f"Choose a folder of one of: {ACCEPTED}.")
     _no_code(path)
     return _pipeline(path, _json(index)) if index.exists() else _bare_unet(path, _json(config))
 
@@ -240,14 +236,16 @@ def _no_code(path: Path) -> None:
         values = _json(file)
         for key in ("auto_map", "custom_pipelines", "quantization_config"):
             if values.get(key):
-                raise EngineError(f"{file.relative_to(path)} in {path.name} asks for other code ({key}).", remedy="Vernier never runs code from a model folder.")
+                raise EngineError(f"{file.relative_to(path)} in {path.name} asks for other code ({key}).",
+                                  remedy="Vernier never runs code from a model folder.")
 
 
 def _prediction(path: Path, family: str, scheduler: dict[str, Any]) -> str:
     kind = str(scheduler.get("_class_name", ""))
     if family == "sd3" or kind.startswith("FlowMatch"):
         if family != "sd3" or not kind.startswith("FlowMatch"):
-            raise EngineError(f"{path.name} has a {kind or 'scheduler of an unknown kind'}, which does not belong to its network.", remedy="Choose another folder.")
+            raise EngineError(f"{path.name} has a {kind or 'scheduler of an unknown kind'}, which does not belong to its network.",
+                              remedy="Choose another folder.")
         return "flow"
     found = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}.get(scheduler.get("prediction_type", "epsilon"))
     if found is None or (found == "x0" and family != "unet"):

@@ -123,7 +123,8 @@ def made(kind: Any, config: dict[str, Any], **more: Any) -> Any:
     try:
         return kind(**values | more)
     except (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError) as error:
-        raise EngineError(f"The scheduler's configuration makes no {kind.__name__} ({error}).", remedy="Choose another sampler, or repair scheduler_config.json.") from error
+        raise EngineError(f"The scheduler's configuration makes no {kind.__name__} ({error}).",
+                          remedy="Choose another sampler, or repair scheduler_config.json.") from error
 
 
 def _timed(scheduler: Any, name: str, steps: int, **more: Any) -> Any:

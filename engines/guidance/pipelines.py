@@ -5,31 +5,26 @@ coefficients, previews, a cancel within one network call and every mode work as 
 doubled batch is [uncond, cond], in DiT [cond, uncond], as their stock pipelines have it.
 """
 
-import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.device import pick, precision
 from engines.diffusion.schedules import Schedule, Tabulated
 from engines.guidance import pipeline_folder
-from engines.guidance.pipeline_folder import Folder, Part
+from engines.guidance.pipeline_folder import Folder
 from engines.guidance.pipeline_prompts import Prompts, Words
 from engines.guidance.pipeline_solvers import FlowSchedule, PipelineSchedule, made
 from engines.guidance.recfg import to_eps
 from engines.guidance.request import Sampling
 from engines.job import EngineError
 
-ROOM = 0.9  # share of the free memory that weights may take
 DECODED = 4  # images decoded at once
 FIT_CELLS, FIT_SIDE = 4, 8  # latents that the preview's linear map is fitted on: constant squares
-ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 
 class PipelineModel:
@@ -69,7 +64,7 @@ class PipelineModel:
         for word in words:
             number = int(word) if word.isdigit() else None
             if word not in self.classes and (number is None or number >= len(self.classes)):
-                raise EngineError(f"{self.folder.path.name} has no class {word!r}.", remedy="Name the folders of the data after its classes, or by their numbers.")
+                raise EngineError(f"{self.folder.path.name} has no class {word!r}.", remedy="Name the data's folders after its classes or their numbers.")
             found.append(word if word in self.classes else self.classes[number])
         return tuple(found)
 
@@ -203,101 +198,6 @@ class PipelineModel:
                     module.to("cpu")
 
 
-def open_folder(path: Path, device: torch.device | None = None) -> PipelineModel:
-    """The pipeline in a folder, ready to run. EngineError when it will not do or would not fit the memory."""
-    folder = pipeline_folder.read(path)
-    device = device or pick()
-    kind, offload, said = _room(folder, device, precision(device))
-    _quiet()
-    try:
-        parts = {role: _load(folder, part, kind) for role, part in folder.parts.items()}
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, NotImplementedError, AssertionError) as error:
-        raise EngineError(f"{path.name} could not be loaded ({error}).", remedy="Download or save the folder again, whole.") from error
-    for role, part in parts.items():
-        if isinstance(part, torch.nn.Module):
-            waits = offload and role not in pipeline_folder.DENOISERS
-            part.to("cpu" if waits else device).eval().requires_grad_(False)
-    return PipelineModel(folder, parts, device, kind, offload, said)
-
-
-def _room(folder: Folder, device: torch.device, kind: torch.dtype) -> tuple[torch.dtype, bool, tuple[str, ...]]:
-    """Precision, whether the parts take turns on the device, and what to tell of it. EngineError where nothing fits."""
-    import psutil
-
-    free = ROOM * psutil.virtual_memory().available
-    if device.type == "cuda":
-        gpu = ROOM * torch.cuda.mem_get_info(device)[0]
-        if _bytes(folder, kind) <= gpu:
-            return kind, False, ()
-        largest = max(_bytes_of(part, kind) for part in folder.parts.values())
-        if largest <= gpu and _bytes(folder, kind) <= free:
-            return kind, True, (f"the model {_needs(folder, kind, gpu / ROOM)} on the GPU: its parts take turns there",)
-        raise EngineError(f"{folder.path.name} {_needs(folder, kind, gpu / ROOM)} on the GPU; its largest part alone takes {largest / 1e9:.1f} GB.",
-                          remedy="Close other programs, choose a smaller model, or run on the CPU (device cpu).")
-    if _bytes(folder, kind) <= free:
-        return kind, False, ()
-    if kind == torch.float32 and _bytes(folder, torch.bfloat16) <= free:
-        return torch.bfloat16, False, (f"the model {_needs(folder, kind, free / ROOM)}: it runs in bf16, slower here",)
-    raise EngineError(f"{folder.path.name} {_needs(folder, kind, free / ROOM)}.", remedy="Close other programs, choose a smaller model, or use a machine with more memory.")
-
-
-def _bytes_of(part: Part, kind: torch.dtype) -> int:
-    """The autoencoder stays in float32: many overflow or lose colours below."""
-    return part.parameters * (4 if part.role == "vae" else kind.itemsize)
-
-
-def _bytes(folder: Folder, kind: torch.dtype) -> int:
-    return sum(_bytes_of(part, kind) for part in folder.parts.values())
-
-
-def _needs(folder: Folder, kind: torch.dtype, free: float) -> str:
-    word = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[kind]
-    return f"needs {_bytes(folder, kind) / 1e9:.1f} GB in {word} and {free / 1e9:.1f} GB are free"
-
-
-def _load(folder: Folder, part: Part, kind: torch.dtype) -> Any:
-    """One part; a network only when its weights are exactly those that its configuration promises."""
-    made_by = _class(part.kind)
-    if part.shapes is None:
-        return made_by.from_pretrained(part.folder, local_files_only=True)
-    diffusers_made = part.kind not in (*pipeline_folder.CLIP, *pipeline_folder.T5)
-    with torch.device("meta"):  # nothing is allocated for a configuration that promises more than its files hold
-        config = made_by.load_config(part.folder) if diffusers_made else made_by.config_class.from_pretrained(part.folder, local_files_only=True)
-        promised = (made_by.from_config(config) if diffusers_made else made_by(config)).state_dict()
-    shapes = part.shapes if diffusers_made else {key: part.shapes[key] for key in promised if key in part.shapes} | _tied(promised, part.shapes)
-    wrong = [key for key, value in promised.items() if shapes.get(key) != tuple(value.shape)]
-    if wrong:
-        raise EngineError(f"The weights of {part.role} in {folder.path.name} are not those that its config.json promises (first: {wrong[0]}).",
-                          remedy="Download or save the folder again, whole.")
-    dtype = {"torch_dtype" if diffusers_made else "dtype": torch.float32 if part.role == "vae" else kind}
-    return made_by.from_pretrained(part.folder, use_safetensors=True, local_files_only=True, variant=part.variant, **dtype)
-
-
-def _tied(promised: dict[str, Tensor], shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """T5 saves its shared embedding once and uses it under two names; CLIP's weights may lack the prefix of their module."""
-    found = {}
-    for key in promised:
-        for other in ("shared.weight", f"text_model.{key}", key.removeprefix("text_model.")):
-            if key not in shapes and other in shapes and tuple(promised[key].shape) == shapes[other]:
-                found[key] = shapes[other]
-    return found
-
-
-def _class(kind: str) -> Any:
-    """A class of diffusers, or of transformers, which is an extra. EngineError where it is not installed."""
-    import diffusers
-
-    kind = "DiTTransformer2DModel" if kind == "Transformer2DModel" else kind
-    if hasattr(diffusers, kind):
-        return getattr(diffusers, kind)
-    try:
-        import transformers
-    except ImportError as error:
-        raise EngineError("Text models need the package transformers, which is not installed.",
-                          remedy="Install it into Vernier's environment: pip install 'vernier[text]' (or pip install transformers).") from error
-    return getattr(transformers, kind)
-
-
 def _stock(folder: Folder, parts: dict[str, Any]) -> Any:
     """The stock pipeline around the loaded parts: only its encode_prompt is used."""
     import diffusers
@@ -323,9 +223,3 @@ def _schedule(folder: Folder, net: Any) -> Schedule:
     if folder.family == "unet":
         return Tabulated(alphas_bar=made(DDPMScheduler, config).alphas_cumprod.numpy())
     return PipelineSchedule(alphas_bar=made(DDIMScheduler, config, clip_sample=False).alphas_cumprod.numpy(), config=config, prediction=folder.prediction)
-
-
-def _quiet() -> None:
-    """diffusers and transformers say much on stderr that is no news to a person; errors stay."""
-    for name in ("diffusers", "transformers"):
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -145,12 +145,13 @@ def beside(name: str, folder: Path, what: str = "table") -> Path:
 def open_model(name: str, folder: Path, device: torch.device | None = None) -> Asked:
     """A shipped model by name (its hash is verified), a .safetensors file or a diffusers folder by path. EngineError when it will not do."""
     if name not in SHIPPED and Path(name).is_dir():
-        from engines.guidance.pipelines import open_folder
+        from engines.guidance.pipeline_loading import open_folder
 
         return open_folder(Path(name), device)
     path = folder / f"{name}.safetensors" if name in SHIPPED else Path(name)
     if name not in SHIPPED and path.suffix != ".safetensors":
-        raise EngineError(f"There is no model named {name!r}.", remedy=f"Use {', '.join(SHIPPED)}, or the path of a .safetensors file or of a diffusers folder.")
+        raise EngineError(f"There is no model named {name!r}.",
+                          remedy=f"Use {', '.join(SHIPPED)}, or the path of a .safetensors file or of a diffusers folder.")
     if name in SHIPPED and path.exists():
         verify(path)
     tensors, meta = read_safetensors(path)

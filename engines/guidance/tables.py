@@ -163,7 +163,9 @@ def _publish(out: Path, model: Asked, names: tuple[str, ...], sums: dict[str, Te
     rows = {"ratio": _with_mean(ratio, present, len(names)), "literal": _with_mean(literal, present, len(names))}
     facts = {"ratio_mean": round(float(ratio.mean()), 5), "ratio_sd": round(float(ratio.std()), 5), "guarded": round(guarded, 4)}
     header = {"model_hash": model.hash, "model": model.name, "prediction": model.prediction, "schedule": model.schedule.describe(),
-              "levels": levels.tolist(), "samples": samples, "counts": [samples * (c in present) for c in range(len(names))]} | facts | ({} if names == model.classes else {"rows": names})
+              "levels": levels.tolist(), "samples": samples, "counts": [samples * (c in present) for c in range(len(names))]} | facts
+    if names != model.classes:
+        header["rows"] = names
     write(out, {k: v.half().cpu().contiguous() for k, v in rows.items()}, {"vernier-table": json.dumps(header)})
     return facts | {"table_hash": hashlib.sha256(out.read_bytes()).hexdigest()}
 

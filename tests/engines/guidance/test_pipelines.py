@@ -5,21 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_pipelines
 import torch
 
-pytest.importorskip("transformers")
-
-import tiny_pipelines  # noqa: E402
-
-from engines.diffusion.noise import noise  # noqa: E402
-from engines.diffusion.samplers import grid  # noqa: E402
-from engines.guidance import pipelines, tables  # noqa: E402
-from engines.guidance.datasets import ImageSet  # noqa: E402
-from engines.guidance.engine import GuidanceEngine  # noqa: E402
-from engines.guidance.request import MODES, Draw, GuidanceRequest, Sampling  # noqa: E402
-from engines.guidance.train import write  # noqa: E402
-from engines.job import Cancelled, EngineError, Job  # noqa: E402
-from engines.parallel import Group  # noqa: E402
+from engines.diffusion.noise import noise
+from engines.diffusion.samplers import grid
+from engines.guidance import pipeline_loading, tables
+from engines.guidance.datasets import ImageSet
+from engines.guidance.engine import GuidanceEngine
+from engines.guidance.request import MODES, Draw, GuidanceRequest, Sampling
+from engines.guidance.train import write
+from engines.job import Cancelled, EngineError, Job
+from engines.parallel import Group
 
 FAMILIES = ("unet", "dit", "sd", "sdxl", "sd3")
 CPU = torch.device("cpu")
@@ -33,6 +30,8 @@ def folders(tmp_path_factory):
     home, made = tmp_path_factory.mktemp("pipelines"), {}
 
     def folder(family, **changes):
+        if family in ("sd", "sdxl", "sd3"):
+            pytest.importorskip("transformers")
         key = family + json.dumps(changes, sort_keys=True)
         if key not in made:
             made[key] = tiny_pipelines.make(family, home / f"{family}-{len(made)}.5", **changes)
@@ -45,7 +44,7 @@ def opened(folders):
     """family -> an engine with that model open, and its settings. Runs in float32."""
     known = {}
     patch = pytest.MonkeyPatch()
-    patch.setattr(pipelines, "precision", lambda device: torch.float32)
+    patch.setattr(pipeline_loading, "precision", lambda device: torch.float32)
 
     def open_(family, **changes):
         path = str(folders(family, **changes))
@@ -74,8 +73,8 @@ def stock(model, settings, monkeypatch, negative=None):
     import diffusers
 
     kind = json.loads((model.folder.path / "model_index.json").read_text())["_class_name"]
-    pipe = getattr(diffusers, kind).from_pretrained(model.folder.path, use_safetensors=True, **({} if model.family != "sd3" or "tokenizer_3" in model.folder.parts else {
-        "text_encoder_3": None, "tokenizer_3": None}))
+    absent = {} if model.family != "sd3" or "tokenizer_3" in model.folder.parts else {"text_encoder_3": None, "tokenizer_3": None}
+    pipe = getattr(diffusers, kind).from_pretrained(model.folder.path, use_safetensors=True, **absent)
     pipe.set_progress_bar_config(disable=True)
     names = {"ddim": "DDIMScheduler", "euler": "EulerDiscreteScheduler", "heun": "HeunDiscreteScheduler", "dpmpp-2m": "DPMSolverMultistepScheduler"}
     if model.prediction == "flow":

@@ -76,7 +76,8 @@ def conditional_unet(width: int, **more):
     from diffusers import UNet2DConditionModel
 
     settings = {"block_out_channels": (8, 16), "layers_per_block": 1, "sample_size": SIZE, "norm_num_groups": 4, "attention_head_dim": 2,
-                "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"), "cross_attention_dim": width}
+                "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+                "cross_attention_dim": width}
     return excite(UNet2DConditionModel(**settings | more))
 
 
