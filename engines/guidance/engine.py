@@ -103,7 +103,7 @@ class GuidanceEngine:
         level = settings.guide_below if math.isfinite(settings.guide_below) else found.rho_hi if found else calibrations.DEFAULT_LEVEL
         settings = replace(settings, guide_below=level)
         blended = settings.label_2 is not None and settings.blend > 0
-        one = None if found is None or blended else found.of(settings.label)
+        one = None if found is None or blended or self.model(settings.model).text else found.of(settings.label)
         if one is None:
             why = "this model has no calibration" if found is None else "a blend has no calibration" if blended else "this class has no calibration"
             return settings, None, "", (f"{why}: the guidance interval alone",)

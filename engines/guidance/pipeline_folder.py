@@ -90,7 +90,7 @@ class Folder:
         return digest.hexdigest()
 
 
-def read(path: Path) -> Folder:
+def read(path: Path | str) -> Folder:
     """What is in the folder. EngineError that names what is wrong."""
     path = Path(path)
     if not path.is_dir():
