@@ -13,7 +13,7 @@ from typing import Any
 from engines.guidance import pipeline_folder
 from engines.job import Cancelled, EngineError, Job
 
-ID = re.compile(r"[\w.-]+/[\w.-]+")
+ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 @dataclass(frozen=True)
