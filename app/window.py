@@ -272,6 +272,7 @@ class Window(QMainWindow):
     def _ask_folder(self) -> None:
         dialog = QFileDialog(self, "Open folder", self.settings.folder)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
         self._present(dialog)
 

@@ -55,9 +55,19 @@ class GuidanceEngine:
             return toys.sample(settings, job)
         return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")))
 
-    def model(self, name: str) -> sources.Asked:
+    def model(self, name: str, job: Job | None = None) -> sources.Asked:
+        """The model, opened when it is first asked for; `job` hears of it and may cancel. Of large pipelines two stay open at most, or as fit."""
         if name not in self._models:
-            self._models[name] = sources.open_model(name, self.folder, self.device)
+            others = [other for other in self._models if Path(other).is_dir()] if Path(name).is_dir() else []
+            for other in others[:-1]:
+                del self._models[other]
+            try:
+                self._models[name] = sources.open_model(name, self.folder, self.device, job)
+            except EngineError:
+                if not others:
+                    raise
+                del self._models[others[-1]]  # there may be room without it
+                self._models[name] = sources.open_model(name, self.folder, self.device, job)
         return self._models[name]
 
     def table(self, settings: Sampling) -> tables.Table:
@@ -119,7 +129,7 @@ class GuidanceEngine:
         return (lambda t: table.at(kind, weights, model.schedule.lam(t)).to(model.device)), table.hash
 
     def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None]) -> Side:
-        model = self.model(settings.model)
+        model = self.model(settings.model, job)
         ratio, table_hash = self._ratio(settings, model)
         asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
         batch = min(BATCH, model.batch)

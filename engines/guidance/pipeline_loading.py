@@ -1,6 +1,5 @@
 """Loads the parts of a diffusers folder, after counting what they need: safetensors only, nothing fetched, no code of the folder run."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,26 @@ from engines.device import pick, precision
 from engines.guidance import pipeline_folder
 from engines.guidance.pipeline_folder import Folder, Part
 from engines.guidance.pipelines import PipelineModel
-from engines.job import EngineError
+from engines.job import EngineError, Job
 
 ROOM = 0.9  # share of the free memory that weights may take
 OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
-def open_folder(path: Path, device: torch.device | None = None) -> PipelineModel:
+def open_folder(path: Path, device: torch.device | None = None, job: Job | None = None) -> PipelineModel:
     """The pipeline in a folder, ready to run. EngineError when it will not do or would not fit the memory."""
+    job = job or Job()
     folder = pipeline_folder.read(path)
     device = device or pick()
     kind, offload, said = _room(folder, device, precision(device))
-    _quiet()
     for part in folder.parts.values():
         _class(part.kind)  # a missing package is told before gigabytes are read
+    _quiet(folder.text)
+    parts = {}
     try:
-        parts = {role: _load(folder, part, kind) for role, part in folder.parts.items()}
+        for role, part in folder.parts.items():
+            job.progress(0, 1, f"Opening {path.name}: {role}")
+            parts[role] = _load(folder, part, kind)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, NotImplementedError, AssertionError) as error:
         raise EngineError(f"{path.name} could not be loaded ({error}).", remedy="Download or save the folder again, whole.") from error
     for role, part in parts.items():
@@ -124,7 +127,14 @@ def _class(kind: str) -> Any:
     return getattr(transformers, kind)
 
 
-def _quiet() -> None:
-    """diffusers and transformers say much on stderr that is no news to a person; errors stay."""
-    for name in ("diffusers", "transformers"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+def _quiet(text: bool) -> None:
+    """The libraries say much on stderr that is no news to a person (what matters of it is checked here); errors stay."""
+    from diffusers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    if text:
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()

@@ -8,6 +8,7 @@ doubled batch is [uncond, cond], in DiT [cond, uncond], as their stock pipelines
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from engines.guidance.request import Sampling
 from engines.job import EngineError
 
 DECODED = 4  # images decoded at once
+UNSUITED = ("time_cond_proj_dim", "class_embed_type", "encoder_hid_dim_type")  # conditions that nobody would give these networks
 FIT_CELLS, FIT_SIDE = 4, 8  # latents that the preview's linear map is fitted on: constant squares
 
 
@@ -35,6 +37,11 @@ class PipelineModel:
         self.folder, self.family, self.text, self.samplers = folder, folder.family, folder.text, folder.samplers
         self.hash, self._offload, self._said = folder.hash(), offload, said
         self.net, self.vae = parts[folder.denoiser.role], parts.get("vae")
+        self._turn = RLock()  # the two lanes of a window share the model
+        special = [name for name in UNSUITED if getattr(self.net.config, name, None) is not None]
+        if special:
+            raise EngineError(f"{folder.path.name} needs more than a prompt or a class ({special[0]}).",
+                              remedy="Distilled, upscaling and image-prompted pipelines are not taken.")
         channels = self.net.config.in_channels
         self.shape = (channels, folder.size, folder.size)
         if self.vae is not None and self.vae.config.latent_channels != channels:
@@ -187,13 +194,15 @@ class PipelineModel:
     @contextmanager
     def on_device(self, *modules: Any) -> Iterator[torch.device]:
         """Brings parts that wait in main memory to the device, and back afterwards."""
-        if self._offload:
-            for module in modules:
-                module.to(self.device)
-        try:
+        if not self._offload:
             yield self.device
-        finally:
-            if self._offload:
+            return
+        with self._turn:
+            try:
+                for module in modules:
+                    module.to(self.device)
+                yield self.device
+            finally:
                 for module in modules:
                     module.to("cpu")
 

@@ -13,7 +13,7 @@ from engines.device import pick, precision
 from engines.diffusion.networks import UNet, UNetConfig
 from engines.diffusion.schedules import Schedule
 from engines.guidance.request import Sampling
-from engines.job import EngineError
+from engines.job import EngineError, Job
 from engines.weights import read_safetensors, sha256, verify
 
 SHIPPED = ("emoji3d", "fashion-mnist")
@@ -142,12 +142,15 @@ def beside(name: str, folder: Path, what: str = "table") -> Path:
     return path.with_name(f"{stem}.{what}.safetensors")
 
 
-def open_model(name: str, folder: Path, device: torch.device | None = None) -> Asked:
-    """A shipped model by name (its hash is verified), a .safetensors file or a diffusers folder by path. EngineError when it will not do."""
+def open_model(name: str, folder: Path, device: torch.device | None = None, job: Job | None = None) -> Asked:
+    """A shipped model by name (its hash is verified), a .safetensors file or a diffusers folder by path. EngineError when it will not do.
+
+    A folder's parts are told to `job`, which may cancel between two of them.
+    """
     if name not in SHIPPED and Path(name).is_dir():
         from engines.guidance.pipeline_loading import open_folder
 
-        return open_folder(Path(name), device)
+        return open_folder(Path(name), device, job)
     path = folder / f"{name}.safetensors" if name in SHIPPED else Path(name)
     if name not in SHIPPED and path.suffix != ".safetensors":
         raise EngineError(f"There is no model named {name!r}.",

@@ -78,6 +78,12 @@ def _pipeline(model: str, changed: int) -> Folder | None:
         return None
 
 
+def reads_text(model: str) -> bool:
+    """Whether a model is asked with a prompt instead of a class."""
+    found = pipeline(model)
+    return found is not None and found.text
+
+
 def samplers(model: str) -> tuple[str, ...]:
     """The solvers that a model has."""
     found = pipeline(model)
@@ -136,8 +142,7 @@ def class_word(settings: Sampling, names: tuple[str, ...]) -> str:
     """The class as words: "animal", "70 % animal, 30 % food", "c 1.50"."""
     if settings.model == "toy-1d":
         return f"c {settings.c:.2f}"
-    found = pipeline(settings.model)
-    if found and found.text:
+    if reads_text(settings.model):
         return f"\N{LEFT DOUBLE QUOTATION MARK}{settings.prompt}\N{RIGHT DOUBLE QUOTATION MARK}" if settings.prompt else "no prompt"
     name = _name(settings.label, names)
     if settings.label_2 is None or settings.blend == 0 or is_toy(settings):

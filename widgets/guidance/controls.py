@@ -152,7 +152,7 @@ class Controls(QScrollArea):
         self._side_row.setVisible(request.b is not None)
         self.side.set_value(self._edited)
         self._show_model(settings, names)
-        text = bool(pipeline) and pipeline.text
+        text = catalog.reads_text(settings.model)
         self._label_row.setVisible(not one_d and not text)
         self.prompts.setVisible(text)
         self.prompts.set_values(settings.prompt, settings.negative)

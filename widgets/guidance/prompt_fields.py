@@ -24,6 +24,7 @@ class PromptFields(QWidget):
         self.prompt.setToolTip("What the picture shall show. Enter draws it; Shift+Enter begins a new line.")
         self.prompt.setFixedHeight(PROMPT_PX)
         self.prompt.setTabChangesFocus(True)
+        self.prompt.document().setDocumentMargin(1)  # in line with the field below
         self.prompt.installEventFilter(self)
         self.negative.setAccessibleName("Negative prompt")
         self.negative.setPlaceholderText("Not in the picture")

@@ -231,7 +231,7 @@ class GuidanceWorkspace(QWidget):
         folder, request = read(path), self._document.request
         self._document.replace(replace(request, a=replace(request.a, model=str(path), **catalog.fitted(folder, request.a)), b=None), f"model {path.name}")
         self.noticed.emit("info", f"{catalog.model_word(str(path))}: {catalog.FAMILIES[folder.family]}, {_million(folder.parameters)} parameters.",
-                          f"It needs about {2 * folder.parameters / 1e9:.1f} GB at 16 bits; {psutil.virtual_memory().available / 1e9:.1f} GB are free.")
+                          f"It needs about {max(0.1, 2 * folder.parameters / 1e9):.1f} GB at 16 bits; {psutil.virtual_memory().available / 1e9:.1f} GB are free.")
 
     def _ask_hub(self) -> None:
         if self._hub is None:
@@ -363,7 +363,7 @@ class GuidanceWorkspace(QWidget):
 
 
 def _million(count: int) -> str:
-    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.1f} million"
+    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.1f} million" if count >= 1e6 else f"{count:,}"
 
 
 def _key(request: GuidanceRequest) -> tuple:

@@ -11,8 +11,9 @@ import tiny_pipelines
 import torch
 
 from engines.guidance import pipeline_loading, sources
+from engines.guidance.engine import GuidanceEngine
 from engines.guidance.pipeline_folder import read, wanted_files
-from engines.job import EngineError
+from engines.job import Cancelled, EngineError, Job
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +216,35 @@ def test_parts_that_take_turns_come_and_go(made):
     with pytest.raises(ValueError), model.on_device(Part()):
         raise ValueError
     assert moves == ["cpu", "cpu"]  # to the device (here the CPU) and back, whatever happens between
+
+
+def test_loading_is_told_and_can_be_cancelled_between_two_parts(made):
+    told = []
+
+    def tell(kind, values):
+        told.append(values[1])
+        job.cancelled = True
+    job = Job(tell)
+    with pytest.raises(Cancelled):
+        sources.open_model(str(made["dit"]), made["dit"].parent, torch.device("cpu"), job)
+    assert told == ["Opening dit: transformer"]
+
+
+def test_two_pipelines_stay_open_and_one_gives_way_where_memory_is_short(made, monkeypatch):
+    engine = GuidanceEngine(made["dit"].parent, torch.device("cpu"))
+    paths = [str(made["dit"]), str(made["unet"]), str(made["bare"])]
+    first = [engine.model(path) for path in paths]
+    assert list(engine._models) == paths[1:] and engine.model(paths[2]) is first[2]
+    opened, room = sources.open_model, iter([EngineError("there is no room"), None])
+
+    def tight(*args):
+        error = next(room)
+        if error:
+            raise error
+        return opened(*args)
+    monkeypatch.setattr(sources, "open_model", tight)
+    engine.model(paths[0])
+    assert list(engine._models) == paths[:1]
 
 
 def test_a_text_model_without_transformers_says_what_to_install(monkeypatch):

@@ -306,3 +306,10 @@ def test_a_text_model_without_a_table_says_how_to_build_one(opened):
     with pytest.raises(EngineError, match="no ReCFG table") as raised:
         engine.side(replace(settings, mode="recfg"), Job())
     assert "vernier table" in raised.value.remedy and ".5.table.safetensors" in raised.value.remedy
+
+
+@pytest.mark.parametrize(("net", "words"), [({"in_channels": 9}, "takes 9 channels"), ({"time_cond_proj_dim": 8}, "needs more than a prompt")])
+def test_networks_that_want_more_than_a_prompt_are_refused(folders, net, words):
+    path = folders("sd", net=net)
+    with pytest.raises(EngineError, match=words):
+        GuidanceEngine(path.parent, CPU).model(str(path))
