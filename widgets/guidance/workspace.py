@@ -230,8 +230,9 @@ class GuidanceWorkspace(QWidget):
 
         folder, request = read(path), self._document.request
         self._document.replace(replace(request, a=replace(request.a, model=str(path), **catalog.fitted(folder, request.a)), b=None), f"model {path.name}")
+        need, free = max(0.1, 2 * folder.parameters / 1e9), psutil.virtual_memory().available / 1e9
         self.noticed.emit("info", f"{catalog.model_word(str(path))}: {catalog.FAMILIES[folder.family]}, {_million(folder.parameters)} parameters.",
-                          f"It needs about {max(0.1, 2 * folder.parameters / 1e9):.1f} GB at 16 bits; {psutil.virtual_memory().available / 1e9:.1f} GB are free.")
+                          f"It needs about {need:.1f} GB at 16 bits; {free:.1f} GB are free.")
 
     def _ask_hub(self) -> None:
         if self._hub is None:
