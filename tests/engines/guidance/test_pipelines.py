@@ -10,7 +10,7 @@ import torch
 
 from engines.diffusion.noise import noise
 from engines.diffusion.samplers import grid
-from engines.guidance import pipeline_loading, tables
+from engines.guidance import calibrations, pipeline_loading, tables
 from engines.guidance.datasets import ImageSet
 from engines.guidance.engine import GuidanceEngine
 from engines.guidance.request import MODES, Draw, GuidanceRequest, Sampling
@@ -173,6 +173,22 @@ def test_at_the_singular_start_of_a_flow_only_cfg_is_done(opened):
     with pytest.raises(EngineError, match="DDIM does not exist for flow") as raised:
         engine.side(replace(settings, sampler="ddim"), Job())
     assert "Euler" in raised.value.remedy
+
+
+def test_a_class_of_a_pipeline_can_be_calibrated_and_a_prompt_cannot(opened, tmp_path):
+    engine, settings = opened("dit")
+    request = calibrations.CalibrateRequest(gammas=(3.0,), steps=4, draws=8, directions=2, classes=(1,))
+    facts = calibrations.build(engine.model(settings.model), request, tmp_path / "c.safetensors", Job())
+    assert facts["classes"] == 1
+    changed = replace(settings, mode="calibrated", calibration=str(tmp_path / "c.safetensors"), steps=4)
+    for sampler in ("ddim", "euler", "heun"):
+        side = engine.side(replace(changed, sampler=sampler), Job())
+        alone = engine.side(replace(changed, sampler=sampler, mode="cfg", guide_below=1.0), Job())
+        assert side.nfe == alone.nfe and not side.notes[1:] and not np.array_equal(side.images, alone.images)
+    engine, settings = opened("sd")
+    with pytest.raises(EngineError, match="reads prompts"):
+        calibrations.build(engine.model(settings.model), request, tmp_path / "d.safetensors", Job())
+    assert "interval alone" in engine.side(replace(settings, mode="calibrated"), Job()).notes[-1]
 
 
 class Leaves(Job):
