@@ -24,7 +24,9 @@ MENUS = ("File", "Edit", "View", "Guidance", "Help")
 TABLE = (
     Entry("file.new", "File", "New session", ("Ctrl+N",), "Start afresh with the first example"),
     Entry("file.open", "File", "Open\N{HORIZONTAL ELLIPSIS}", ("Ctrl+O",),
-          "Open a session, a picture that Vernier saved, a model or a table", ends_group=True),
+          "Open a session, a picture that Vernier saved, a model or a table"),
+    Entry("file.open_folder", "File", "Open folder\N{HORIZONTAL ELLIPSIS}", ("Ctrl+Shift+O",), "Open a diffusers pipeline that lies on this machine"),
+    Entry("guidance.hub", "File", "Model from the hub\N{HORIZONTAL ELLIPSIS}", (), "Type the id of a diffusers pipeline and download it", ends_group=True),
     Entry("file.save", "File", "Save session", ("Ctrl+S",), "Save the requests of all workspaces"),
     Entry("file.save_as", "File", "Save session as\N{HORIZONTAL ELLIPSIS}", ("Ctrl+Shift+S",), "Save under another name", ends_group=True),
     Entry("guidance.save", "File", "Save image\N{HORIZONTAL ELLIPSIS}", ("Ctrl+E",), "Save the chosen image as PNG with its request"),

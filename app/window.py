@@ -131,7 +131,7 @@ class Window(QMainWindow):
 
     def _slots(self) -> dict[str, Callable[..., object]]:
         slots: dict[str, Callable[..., object]] = {
-            "file.new": self._new, "file.open": self._ask_open, "file.save": self.save, "file.save_as": self._ask_save,
+            "file.new": self._new, "file.open": self._ask_open, "file.open_folder": self._ask_folder, "file.save": self.save, "file.save_as": self._ask_save,
             "file.quit": self.close, "edit.undo": lambda: self._document().undo_stack.undo(),
             "edit.redo": lambda: self._document().undo_stack.redo(), "view.controls": lambda on: self._fold("controls", on),
             "view.insight": lambda on: self._fold("insight", on), "view.log": self._show_log,
@@ -139,7 +139,7 @@ class Window(QMainWindow):
             "job.cancel": self._escape, "help.palette": lambda: self._palette.present(), "help.keys": lambda: self._sheet.present(),
             "help.welcome": self._show_welcome, "help.about": self._about}
         slots |= {f"view.{choice}": lambda _=True, choice=choice: self._choose_theme(choice) for choice in ("system", "dark", "light")}
-        for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "atlas", "save_plots", "new_seed",
+        for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "atlas", "save_plots", "hub", "new_seed",
                      "lock_seed", "star", "smooth"):
             slots[f"guidance.{name}"] = lambda *on, name=name: self._command(f"guidance.{name}", *on)
         return slots
@@ -239,7 +239,7 @@ class Window(QMainWindow):
             if any(workspace.open_path(path) for workspace in self.workspaces.values()):
                 return True
             raise EngineError(f"Vernier cannot open {path.name}.",
-                              remedy="It opens *.vernier sessions, PNG pictures it saved, and .safetensors models and tables.")
+                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, and diffusers folders.")
         except EngineError as error:
             self.notices.fail(error)
         return False
@@ -267,6 +267,13 @@ class Window(QMainWindow):
     def _ask_open(self) -> None:
         dialog = QFileDialog(self, "Open", self.settings.folder, FILTER)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
+        self._present(dialog)
+
+    def _ask_folder(self) -> None:
+        dialog = QFileDialog(self, "Open folder", self.settings.folder)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
         self._present(dialog)
 

@@ -25,6 +25,11 @@ def read_header(path: Path) -> dict[str, str]:
 
     EngineError naming the file when it is missing, a pickle, truncated, damaged, or over 4 GiB.
     """
+    return read_layout(path)[0]
+
+
+def read_layout(path: Path, limit_bytes: float = LIMIT_BYTES) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+    """Header metadata and the shape of every tensor. EngineError as for read_header, with another limit."""
     path = Path(path)
     try:
         size = path.stat().st_size
@@ -37,18 +42,19 @@ def read_header(path: Path) -> dict[str, str]:
     if first[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise EngineError(f"{path.name} is a pickle checkpoint, which can run code when opened.",
                           remedy="Only .safetensors files are accepted.")
-    if size > LIMIT_BYTES:
-        raise EngineError(f"{path.name} is larger than 4 GiB.", remedy="Choose a smaller model.")
+    if size > limit_bytes:
+        raise EngineError(f"{path.name} is larger than {limit_bytes / 2**30:g} GiB.", remedy="Choose a smaller model.")
     try:
         header = json.loads(text)
-        meta = header.get("__metadata__") or {}
-        end = max((entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"), default=0)
+        meta = header.pop("__metadata__", None) or {}
+        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+        shapes = {key: tuple(int(length) for length in entry["shape"]) for key, entry in header.items()}
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise EngineError(f"{path.name} is damaged or not a safetensors file.", remedy="Restore the file, or choose another.") from error
     if size != 8 + length + end:
         raise EngineError(f"{path.name} is damaged: it has {size} bytes where its header promises {8 + length + end}.",
                           remedy="Restore the file, or choose another.")
-    return dict(meta)
+    return dict(meta), shapes
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DATASETS = {"emoji3d": "emoji", "fashion-mnist": "fashion-mnist"}
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts its files
 SHEETS = {"emoji3d": "emoji3d_train", "fashion-mnist": "fashion-mnist_reference"}  # all drawings of one, 16 a class of the other
-MODEL_HELP = "emoji3d, fashion-mnist, toy-1d, toy-gauss, toy-bimodal, or a .safetensors file"
+MODEL_HELP = "emoji3d, fashion-mnist, toy-1d, toy-gauss, toy-bimodal, a .safetensors file, or a diffusers folder"
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -66,14 +66,16 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="emoji3d", help=MODEL_HELP)
     parser.add_argument("--table", default="", help="a ReCFG table other than the one beside the model")
     parser.add_argument("--class", dest="label", default="0", metavar="CLASS", help="number or name")
+    parser.add_argument("--prompt", default="", help="what a text model is asked for")
+    parser.add_argument("--negative", default="", help="what its unconditional branch is asked instead of nothing")
     parser.add_argument("--c", type=float, default=1.5, help="the class of toy-1d, a number")
     parser.add_argument("--blend-with", metavar="CLASS", help="a second class")
     parser.add_argument("--blend", type=float, default=0.5, help="share of the second class (default 0.5)")
-    parser.add_argument("--mode", choices=MODES, default="recfg")
+    parser.add_argument("--mode", choices=MODES, help="default recfg; cfg for a diffusers folder without a table")
     parser.add_argument("--gamma1", type=float, default=3.0)
     parser.add_argument("--gamma0", type=float, help="only in mode free; default 1 - gamma1")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--sampler", choices=SAMPLERS, default="dpmpp-2m")
+    parser.add_argument("--sampler", choices=SAMPLERS, help="default dpmpp-2m; euler for flow models, which have no other but heun")
     parser.add_argument("--guide-below", type=float, default=math.inf, metavar="RHO", help="guide at noise levels sigma/alpha up to this")
     parser.add_argument("--guide-above", type=float, default=0.0, metavar="RHO", help="and above this")
     parser.add_argument("--sharpness", type=float, default=0.0, help="mode calibrated: 0 gives the class's variance back, 1 leaves what guidance took")
@@ -86,12 +88,15 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(args: argparse.Namespace, engine: "GuidanceEngine", count: int = 16) -> Sampling:
     """What the options of add_sampling ask for."""
+    sampler = args.sampler or ("euler" if _is_flow(args.model) else "dpmpp-2m")
+    no_table = Path(args.model).is_dir() and not args.table and not engine.beside(args.model, "table").exists()
     blended, mixed = args.blend_with is not None, args.seed_2 is not None
     return Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
                     label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
-                    c=args.c, mode=args.mode, gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps, sampler=args.sampler,
-                    seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=count,
-                    guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration)
+                    c=args.c, mode=args.mode or ("cfg" if no_table else "recfg"), gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps,
+                    sampler=sampler, seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=count,
+                    guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration,
+                    prompt=args.prompt, negative=args.negative)
 
 
 def _add_sample(subparsers: Any) -> None:
@@ -144,6 +149,12 @@ def _label(engine: "GuidanceEngine", model: str, word: str) -> int:
     return names.index(word)
 
 
+def _is_flow(model: str) -> bool:
+    from engines.guidance.pipeline_folder import read
+
+    return Path(model).is_dir() and read(Path(model)).prediction == "flow"
+
+
 def _drawn(engine: "GuidanceEngine", request: GuidanceRequest, args: argparse.Namespace, job: Job) -> dict[str, Any]:
     from engines.guidance.picture import save_side
     from engines.guidance.request import wrap
@@ -152,9 +163,10 @@ def _drawn(engine: "GuidanceEngine", request: GuidanceRequest, args: argparse.Na
     files: list[str] = []
     for letter, side in zip("AB", outcome.sides, strict=False):
         files += save_side(side, args.out / letter if len(outcome.sides) > 1 else args.out, args.format)
+    notes = [note for side in outcome.sides for note in side.notes]
     toys = [_toy_numbers(side) for side in outcome.sides if side.toy]
     return {"request": wrap(request), "seconds": round(sum(side.seconds for side in outcome.sides), 4),
-            "nfe": sum(side.nfe for side in outcome.sides), "files": files} | ({"toy": toys} if toys else {})
+            "nfe": sum(side.nfe for side in outcome.sides), "files": files} | ({"toy": toys} if toys else {}) | ({"notes": notes} if notes else {})
 
 
 def _toy_numbers(side: Any) -> dict[str, Any]:
@@ -189,16 +201,21 @@ def folder_of(args: argparse.Namespace, name: str) -> Path | None:
 def build_table(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     import torch
 
-    from engines.guidance import sources, tables
+    from engines.guidance import pipeline_data, sources, tables
     from engines.parallel import Group
 
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.samples < 1 or args.batch < 1:
         raise EngineError("--samples and --batch must be at least 1.", remedy="Use 500 and 64.")
+    folder = None
+    if Path(args.model).is_dir():
+        folder = args.data or (args.dataset and Path(args.dataset))
+        if not folder:
+            raise EngineError("A table needs pictures.", remedy="Give --data a folder with one subfolder of pictures for each class or prompt.")
     with Group() as group:
         model = sources.open_model(args.model, resources.path("weights"), group.device)
-        data = images(args, dataset(args))
+        data = pipeline_data.load(folder, model.pixels, args.samples, job) if folder else images(args, dataset(args))
         return tables.build(model, data, args.samples, args.out, job, group, args.batch, args.seed) | {"images": len(data.labels)}
 
 

@@ -10,6 +10,7 @@ Notation (coefficients float64, x in its own dtype)
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -33,6 +34,15 @@ class Step:
     x0: Tensor
 
 
+@runtime_checkable
+class Driven(Protocol):
+    """A schedule that brings its own solvers of these names (a diffusers pipeline does); they are used instead of ours."""
+
+    def grid(self, name: str, steps: int) -> list[float]: ...
+
+    def drive(self, name: str, eps: Eps, x: Tensor, steps: int, after: After) -> Iterator[Step]: ...
+
+
 def grid(name: str, schedule: Schedule, steps: int) -> list[float]:
     """The falling timesteps at which the network is asked, [steps]. After the last comes sigma = 0.
 
@@ -41,6 +51,8 @@ def grid(name: str, schedule: Schedule, steps: int) -> list[float]:
     """
     if steps < 1:
         raise ValueError(f"at least one step is needed, got {steps}")
+    if isinstance(schedule, Driven):
+        return schedule.grid(name, steps)
     if name == "ddim":
         return [max(0.0, schedule.steps - 1 - i * schedule.steps / steps) for i in range(steps)]
     ends = schedule.rho(schedule.last) ** (1 / 7), schedule.rho(0.0) ** (1 / 7)
@@ -64,6 +76,8 @@ def sample(name: str, eps: Eps, x: Tensor, schedule: Schedule, steps: int, after
     """
     if name not in NAMES:
         raise ValueError(f"unknown sampler {name!r}")
+    if isinstance(schedule, Driven):
+        return schedule.drive(name, eps, x, steps, after)
     return _SOLVERS[name](eps, x, schedule, grid(name, schedule, steps), after)
 
 

@@ -1,4 +1,4 @@
-"""The noise schedule shared by every shipped diffusion model.
+"""The noise schedules: the one shared by every shipped diffusion model, and those of models of one's own.
 
 Notation (VP diffusion, float64 on the CPU unless said otherwise)
     x_t = alpha_t x_0 + sigma_t eps          alpha_t^2 + sigma_t^2 = 1
@@ -7,6 +7,7 @@ Notation (VP diffusion, float64 on the CPU unless said otherwise)
     rho_t = sigma_t / alpha_t                the noise level shown to people, e^-lambda
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,3 +85,50 @@ class Schedule:
         if n < 1:
             raise ValueError(f"at least one step is needed, got {n}")
         return [float(t) for t in np.linspace(self.last if last is None else last, 0.0, n + 1)]
+
+
+@dataclass(frozen=True)
+class Tabulated(Schedule):
+    """Any VP schedule, given by alpha-bar at its whole timesteps (as diffusers' schedulers hold it); log alpha linear between."""
+
+    alphas_bar: np.ndarray = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        log_alphas = 0.5 * np.log(np.clip(np.asarray(self.alphas_bar, np.float64), 1e-8, 1 - 1e-12))  # a zero terminal SNR has alpha-bar 0
+        object.__setattr__(self, "steps", len(log_alphas))
+        object.__setattr__(self, "log_alphas", log_alphas)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "tabulated", "steps": self.steps, "digest": hashlib.sha256(self.log_alphas.astype(np.float32).tobytes()).hexdigest()[:16]}
+
+
+@dataclass(frozen=True)
+class Flow(Schedule):
+    """Rectified flow: x_t = (1 - s) x_0 + s eps, s = t / 1000 [SD3, arXiv 2403.03206]. alpha + sigma = 1 here.
+
+    s is held in [1e-3, 1 - 1e-4], where alpha / sigma and its logarithm are finite.
+    """
+
+    def __post_init__(self) -> None:
+        s = np.clip(np.arange(self.steps + 1) / self.steps, 1e-3, 1 - 1e-4)
+        object.__setattr__(self, "log_alphas", np.log1p(-s))
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "flow", "steps": self.steps}
+
+    def _level(self, t: Any) -> Any:
+        return (t / self.steps).clamp(1e-3, 1 - 1e-4) if isinstance(t, Tensor) else min(max(t / self.steps, 1e-3), 1 - 1e-4)
+
+    def log_alpha(self, t: Any) -> Any:
+        s = self._level(t.to(torch.float64) if isinstance(t, Tensor) else t)
+        return torch.log1p(-s) if isinstance(s, Tensor) else float(np.log1p(-s))
+
+    def sigma(self, t: Any) -> Any:
+        return self._level(t.to(torch.float64) if isinstance(t, Tensor) else float(t))
+
+    def lam(self, t: Any) -> Any:
+        s = self.sigma(t)
+        return torch.log((1 - s) / s) if isinstance(s, Tensor) else float(np.log((1 - s) / s))
+
+    def t_of_lam(self, lam: float) -> float:
+        return self.steps * self._level(self.steps / (1 + float(np.exp(np.clip(lam, -300.0, 300.0)))))

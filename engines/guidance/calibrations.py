@@ -92,6 +92,8 @@ def _fit(model: Any) -> tuple[tuple[str, str, Any], ...]:
 
 def build(model: Any, request: CalibrateRequest, out: Path, job: Job) -> dict[str, Any]:
     """Calibrates class after class and writes the file; returns its facts. Resumes after the last whole class from `<out>.state`."""
+    if model.text:
+        raise EngineError("A calibration belongs to classes; this model reads prompts.", remedy="Mode calibrated works with it by the guidance interval alone.")
     classes = request.classes or tuple(range(len(model.classes)))
     identity = json.dumps([model.hash, request.gammas, request.rho_hi, request.steps, request.draws, request.directions, request.shrink, SEED])
     state = out.with_name(f"{out.name}.state")

@@ -29,7 +29,7 @@ class GuidanceEngine:
 
     def __init__(self, folder: Path, device: torch.device | None = None) -> None:
         self.folder, self.device = folder, device
-        self._models: dict[str, sources.Model] = {}
+        self._models: dict[str, sources.Asked] = {}
         self._tables: dict[str, tables.Table] = {}
         self._calibrations: dict[str, calibrations.Calibrations] = {}
         self._statistics: dict[str, statistics.ClassStatistics | None] = {}
@@ -57,9 +57,19 @@ class GuidanceEngine:
             return toys.sample(settings, job, memo)
         return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")), memo)
 
-    def model(self, name: str) -> sources.Model:
+    def model(self, name: str, job: Job | None = None) -> sources.Asked:
+        """The model, opened when it is first asked for; `job` hears of it and may cancel. Of large pipelines two stay open at most, or as fit."""
         if name not in self._models:
-            self._models[name] = sources.open_model(name, self.folder, self.device)
+            others = [other for other in self._models if Path(other).is_dir()] if Path(name).is_dir() else []
+            for other in others[:-1]:
+                del self._models[other]
+            try:
+                self._models[name] = sources.open_model(name, self.folder, self.device, job)
+            except EngineError:
+                if not others:
+                    raise
+                del self._models[others[-1]]  # there may be room without it
+                self._models[name] = sources.open_model(name, self.folder, self.device, job)
         return self._models[name]
 
     def table(self, settings: Sampling) -> tables.Table:
@@ -109,7 +119,7 @@ class GuidanceEngine:
 
     def beside(self, name: str, kind: str) -> Path:
         """Where a model's table, calibration or reference lies when no other is named."""
-        return self.folder / f"{name}.{kind}.safetensors" if name in sources.SHIPPED else Path(name).with_suffix(f".{kind}.safetensors")
+        return sources.beside(name, self.folder, kind)
 
     def _corrected(self, settings: Sampling) -> tuple[Sampling, Correction | None, str, tuple[str, ...]]:
         """Mode "calibrated": the settings with the noise level in force, the correction, its file's hash, and what to tell."""
@@ -119,7 +129,7 @@ class GuidanceEngine:
         level = settings.guide_below if math.isfinite(settings.guide_below) else found.rho_hi if found else calibrations.DEFAULT_LEVEL
         settings = replace(settings, guide_below=level)
         blended = settings.label_2 is not None and settings.blend > 0
-        one = None if found is None or blended else found.of(settings.label)
+        one = None if found is None or blended or self.model(settings.model).text else found.of(settings.label)
         if one is None:
             why = "this model has no calibration" if found is None else "a blend has no calibration" if blended else "this class has no calibration"
             return settings, None, "", (f"{why}: the guidance interval alone",)
@@ -132,20 +142,21 @@ class GuidanceEngine:
             return self.table(settings).hash
         return self._corrected(settings)[2]
 
-    def _ratio(self, settings: Sampling, model: sources.Model) -> tuple[Callable[[float], Any], str]:
+    def _ratio(self, settings: Sampling, model: sources.Asked) -> tuple[Callable[[float], Any], str]:
         """t -> r for the table modes, and the table's hash."""
         if settings.mode not in ("recfg", "literal"):
             return (lambda t: 1.0), ""
         table, kind = self.table(settings), "ratio" if settings.mode == "recfg" else "literal"
-        weights = model.label_rows(settings.label, 1, settings.label_2, settings.blend)[0, :-1].cpu()
+        weights = table.weights(model, settings)
         return (lambda t: table.at(kind, weights, model.schedule.lam(t)).to(model.device)), table.hash
 
     def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None], memo: Memo | None) -> Side:
-        model = self.model(settings.model)
+        model = self.model(settings.model, job)
         ratio, table_hash = self._ratio(settings, model)
         asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
         known, unknown = self.class_statistics(asked)
-        sources.memory_check(model, min(settings.count, BATCH))
+        batch = min(BATCH, model.batch)
+        sources.memory_check(model, min(settings.count, batch))
         calls = plan(settings, model.schedule, ratio, correction)
         job.check()
         started, network, nfe = time.perf_counter(), 0.0, 0
@@ -156,32 +167,33 @@ class GuidanceEngine:
             return Side(asked, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash or calibration_hash,
                         seconds=time.perf_counter() - started, **more)
 
-        for first in range(0, settings.count, BATCH):
-            count = min(BATCH, settings.count - first)
-            rows = model.label_rows(settings.label, count, settings.label_2, settings.blend)
+        for first in range(0, settings.count, batch):
+            count = min(batch, settings.count - first)
+            rows = model.condition(settings, count)
             x = _start(settings, first, count, model)
             guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t, rows=rows: model.pair(x, t, rows), 2),
                           remembered(memo, settings, lambda x, t, rows=rows: model.predict(x, t, rows), 1), job.check, correction,
                           limit=1 + CLIP_MARGIN if pixels else None)
 
             def shown(step, first: int = first) -> None:
-                tell(first * settings.steps // BATCH + step.i + 1, -(-settings.count // BATCH) * settings.steps)
+                tell(first * settings.steps // batch + step.i + 1, -(-settings.count // batch) * settings.steps)
                 worth_seeing = model.schedule.rho(step.t) <= CLEAR_RHO or job.superseded  # a superseded job shows what it has, and is cut
                 if first == 0 and step.i + 1 < settings.steps and worth_seeing and (job.drawn is None or job.drawn.is_set()):
-                    show(side(to_pixels(step.x0)))
+                    show(side(to_pixels(model.preview(step.x0))))
 
-            x_0 = run(guide, x, shown)
+            x_0 = model.decode(run(guide, x, shown))
             done.append(to_pixels(x_0))
             clipped += float((x_0.abs() > 1 + CLIP_MARGIN).float().mean()) * count / settings.count
             network, nfe = network + guide.network_seconds, nfe + guide.nfe
             per_step = per_step or {key: np.array(values) for key, values in guide.record.items()} | (
                 in_grey(guide.samples_seen()) if pixels else {})
         images = np.concatenate(done)
-        return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step, notes=notes(settings, model.schedule) + told,
-                    against=known and known.against(settings.label, images), unknown=unknown)
+        return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
+                    notes=notes(settings, model.schedule) + told + model.notes(settings), against=known and known.against(settings.label, images),
+                    unknown=unknown)
 
 
-def _start(settings: Sampling, first: int, count: int, model: sources.Model) -> torch.Tensor:
+def _start(settings: Sampling, first: int, count: int, model: sources.Asked) -> torch.Tensor:
     if settings.seed_2 is None:
         x = noise(settings.seed, first, count, model.shape)
     else:

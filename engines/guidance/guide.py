@@ -20,6 +20,7 @@ from engines.guidance import recfg, rivals
 from engines.guidance.request import Curve, Sampling
 
 APG_RADIUS = 15.0 / math.sqrt(16384)  # the paper's norm threshold of 15 for 4 x 64 x 64 latents, per root pixel
+SINGULAR = 1e-3  # below this alpha x is noise alone and says nothing of x_0: eps_hat is CFG's there, which every space agrees on
 Pair = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
 
@@ -82,6 +83,7 @@ def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any], 
         asked = [t, times[i + 1]] if settings.sampler == "heun" and i + 1 < len(times) else [t]
         for at in asked:
             g1, g0 = coefficients(settings, schedule.rho(at), lambda at=at: ratio(at)) if guided[i] else (1.0, 0.0)
+            g0 = 1 - g1 if guided[i] and schedule.alpha(at) < SINGULAR else g0
             acts = guided[i] and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
             calls.append(Call(at, acts, g1, g0, correction.offset(schedule.lam(at)) if correction and acts else None))
     return calls

@@ -1,9 +1,10 @@
-"""Models that can be asked for (eps_c, eps_u): the ones that ship, or any weight file of the same form."""
+"""Models that can be asked for (eps_c, eps_u): the ones that ship, any weight file of the same form, a diffusers folder."""
 
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -11,10 +12,40 @@ from torch import Tensor
 from engines.device import pick, precision
 from engines.diffusion.networks import UNet, UNetConfig
 from engines.diffusion.schedules import Schedule
-from engines.job import EngineError
+from engines.guidance.request import Sampling
+from engines.job import EngineError, Job
 from engines.weights import read_safetensors, sha256, verify
 
 SHIPPED = ("emoji3d", "fashion-mnist")
+
+
+class Asked(Protocol):
+    """What sampling, tables and measurements need of a model. x is [B, *shape]: pixels in [-1, 1], or latents.
+
+    `rows` is whatever `condition`, `label_rows` or `class_rows` gave: a condition for as many images as x has.
+    """
+
+    name: str
+    classes: tuple[str, ...]  # empty where the model reads a prompt
+    text: bool
+    hash: str
+    device: torch.device
+    shape: tuple[int, int, int]
+    schedule: Schedule
+    prediction: str
+    batch: int  # images sampled at once
+    bytes_each: int  # memory of one more image in a batch
+
+    def condition(self, settings: Sampling, count: int) -> Any: ...
+    def label_rows(self, label: int, count: int, label_2: int | None = None, blend: float = 0.0) -> Any: ...
+    def class_rows(self, word: str, count: int) -> Any: ...
+    def class_names(self, words: tuple[str, ...]) -> tuple[str, ...]: ...
+    def pair(self, x: Tensor, t: float, rows: Any) -> tuple[Tensor, Tensor]: ...
+    def predict(self, x: Tensor, t: float, rows: Any) -> Tensor: ...
+    def encode(self, images: Tensor) -> Tensor: ...
+    def decode(self, x_0: Tensor) -> Tensor: ...
+    def preview(self, x_0: Tensor) -> Tensor: ...
+    def notes(self, settings: Sampling) -> tuple[str, ...]: ...
 
 
 @dataclass
@@ -27,6 +58,14 @@ class Model:
     hash: str
     device: torch.device
     precision: torch.dtype
+    text = False
+    batch = 64
+
+    @property
+    def bytes_each(self) -> int:
+        """Both branches; Emoji 3D: 2.5 MB where 1.4 were measured."""
+        c, h, w = self.shape
+        return 2 * 4 * h * w * (2 * max(self.net.config.widths) + 16 * c)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -53,6 +92,32 @@ class Model:
             row[label_2] += blend
         return row.expand(count, k + 1).to(self.device)
 
+    def condition(self, settings: Sampling, count: int) -> Tensor:
+        """Label rows of what the settings ask for."""
+        return self.label_rows(settings.label, count, settings.label_2, settings.blend)
+
+    def class_rows(self, word: str, count: int) -> Tensor:
+        """Label rows of a class by name."""
+        return self.label_rows(self.classes.index(word), count)
+
+    def class_names(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The classes of a data set as this model names them. EngineError when they are others."""
+        if words != self.classes:
+            raise EngineError(f"The data set has other classes than {self.name}.", remedy="Give the data the model was trained on.")
+        return words
+
+    def encode(self, images: Tensor) -> Tensor:
+        return images
+
+    def decode(self, x_0: Tensor) -> Tensor:
+        return x_0
+
+    def preview(self, x_0: Tensor) -> Tensor:
+        return x_0
+
+    def notes(self, settings: Sampling) -> tuple[str, ...]:
+        return ()
+
     def pair(self, x: Tensor, t: float, rows: Tensor) -> tuple[Tensor, Tensor]:
         """eps_c and eps_u [B, C, H, W] from one doubled batch."""
         null = torch.zeros_like(rows)
@@ -70,11 +135,26 @@ class Model:
         return eps
 
 
-def open_model(name: str, folder: Path, device: torch.device | None = None) -> Model:
-    """A shipped model by name (its hash is verified), or a .safetensors file by path. EngineError when it will not do."""
+def beside(name: str, folder: Path, what: str = "table") -> Path:
+    """Where a model's table (or calibration) lies: `<name>.table.safetensors` beside its weights or its folder."""
+    path = folder / name if name in SHIPPED else Path(name)
+    stem = path.stem if path.suffix == ".safetensors" else path.name  # a folder's name may have a dot: sd-1.5
+    return path.with_name(f"{stem}.{what}.safetensors")
+
+
+def open_model(name: str, folder: Path, device: torch.device | None = None, job: Job | None = None) -> Asked:
+    """A shipped model by name (its hash is verified), a .safetensors file or a diffusers folder by path. EngineError when it will not do.
+
+    A folder's parts are told to `job`, which may cancel between two of them.
+    """
+    if name not in SHIPPED and Path(name).is_dir():
+        from engines.guidance.pipeline_loading import open_folder
+
+        return open_folder(Path(name), device, job)
     path = folder / f"{name}.safetensors" if name in SHIPPED else Path(name)
     if name not in SHIPPED and path.suffix != ".safetensors":
-        raise EngineError(f"There is no model named {name!r}.", remedy=f"Use {', '.join(SHIPPED)} or the path of a .safetensors file.")
+        raise EngineError(f"There is no model named {name!r}.",
+                          remedy=f"Use {', '.join(SHIPPED)}, or the path of a .safetensors file or of a diffusers folder.")
     if name in SHIPPED and path.exists():
         verify(path)
     tensors, meta = read_safetensors(path)
@@ -98,12 +178,11 @@ def open_model(name: str, folder: Path, device: torch.device | None = None) -> M
     return Model(name, net, classes, sha256(path), device, kind)
 
 
-def memory_check(model: Model, count: int) -> None:
+def memory_check(model: Asked, count: int) -> None:
     """EngineError before a batch that cannot fit: says how much it needs, and the largest batch that fits."""
     import psutil
 
-    c, h, w = model.shape
-    each = 2 * 4 * h * w * (2 * max(model.net.config.widths) + 16 * c)  # both branches; Emoji 3D: 2.5 MB where 1.4 were measured
+    each = model.bytes_each
     free = torch.cuda.mem_get_info(model.device)[0] if model.device.type == "cuda" else psutil.virtual_memory().available
     if count * each > 0.8 * free:
         fits = max(1, int(0.8 * free / each))

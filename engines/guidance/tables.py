@@ -2,7 +2,8 @@
 
     ratio    r = E[eps_c eps_u] / E[eps_u^2]     [Eq. 45's minimiser]        fp16 [K + 1, T, C, H, W]
     literal  r = E[eps_c] / E[eps_u], guarded    [Eq. 42]                    the same shape
-T = 32 levels, uniform in lambda = log(alpha/sigma); the last row is the mean over classes, for labels it does not know.
+T = 32 levels, uniform in lambda = log(alpha/sigma); the last row is the mean over classes, for labels it does not know. Rows are
+the model's classes; the header's "rows" names them where they are fewer (a large model) or prompts (a text model).
 """
 
 import hashlib
@@ -17,7 +18,8 @@ from torch import Tensor
 
 from engines.guidance.datasets import ImageSet
 from engines.guidance.recfg import least_squares_ratio, literal_ratio
-from engines.guidance.sources import Model
+from engines.guidance.request import Sampling
+from engines.guidance.sources import Asked
 from engines.guidance.train import write
 from engines.job import EngineError, Job
 from engines.parallel import Group
@@ -34,6 +36,17 @@ class Table:
     levels: np.ndarray
     rows: dict[str, Tensor]  # "ratio", "literal": float32 [K + 1, T, C, H, W]
     hash: str
+    names: tuple[str, ...] = ()
+
+    def weights(self, model: Asked, settings: Sampling) -> Tensor:
+        """Class weights [K] over this table's rows: all zero for a prompt or class that it does not know."""
+        if not model.text and self.names == model.classes:
+            return model.label_rows(settings.label, 1, settings.label_2, settings.blend)[0, :-1].cpu()
+        if model.text:
+            asked = settings.prompt
+        else:
+            asked = model.classes[int(model.label_rows(settings.label, 1, settings.label_2, settings.blend).argmax())]
+        return torch.tensor([float(name == asked) for name in self.names])
 
     def at(self, kind: str, weights: Tensor, lam: float) -> Tensor:
         """r [1, C, H, W] for class weights [K], linear in lambda and held beyond the ends."""
@@ -45,7 +58,7 @@ class Table:
         return torch.lerp(pair[0], pair[1], place - low)[None]
 
 
-def read(path: Path, model: Model) -> Table:
+def read(path: Path, model: Asked) -> Table:
     """The table in `path`. EngineError with the reason when it is damaged or was made for another model."""
     tensors, meta = read_safetensors(path)
     try:
@@ -54,7 +67,8 @@ def read(path: Path, model: Model) -> Table:
             ("model_hash", "model hash", model.hash), ("prediction", "prediction type", model.prediction),
             ("schedule", "schedule", model.schedule.describe())) if header[key] != value]
         levels = np.array(header["levels"])
-        shape = (len(model.classes) + 1, len(levels), *model.shape)
+        names = tuple(str(name) for name in header.get("rows", model.classes))
+        shape = (len(names) + 1, len(levels), *model.shape)
         rows = {kind: tensors[kind].float() for kind in ("ratio", "literal")}
     except (KeyError, ValueError, TypeError) as error:
         raise EngineError(f"{path.name} is not a ReCFG table ({error}).", remedy="Build one: vernier table.") from error
@@ -63,39 +77,38 @@ def read(path: Path, model: Model) -> Table:
         raise EngineError(f"{path.name} does not fit {model.name}: {'; '.join(reasons)}.", remedy=f"Build one: vernier table --model {model.name}.")
     if not all(t.isfinite().all() for t in rows.values()):
         raise EngineError(f"{path.name} holds numbers that are not finite.", remedy="Build it anew: vernier table.")
-    return Table(levels, rows, sha256(path))
+    return Table(levels, rows, sha256(path), names)
 
 
-def build(model: Model, data: ImageSet, samples: int, out: Path, job: Job, group: Group, batch: int = 64, seed: int = 0) -> dict:
+def build(model: Asked, data: ImageSet, samples: int, out: Path, job: Job, group: Group, batch: int = 64, seed: int = 0) -> dict:
     """Traverses the data and writes the table; returns its facts. Resumes from `<out>.state` where it was stopped.
 
     Work is cut into chunks of one class and `batch` draws, each draw one image and one noise used at all levels;
     chunk j belongs to process j mod size, and draws depend on (seed, class, draw) alone, so that any split of the work
     gives the same table. EngineError when the data's classes are not the model's.
     """
-    if data.classes != model.classes:
-        raise EngineError(f"The data set {data.name} has other classes than {model.name}.", remedy="Give the data the model was trained on.")
+    names = model.class_names(data.classes)
     ends = model.schedule.lam(model.schedule.last), model.schedule.lam(0.0)
     levels = np.linspace(*ends, LEVELS)
-    present = [c for c in range(len(model.classes)) if (data.labels == c).any()]
+    present = [c for c in range(len(names)) if (data.labels == c).any()]
     if not present:
         raise EngineError(f"The data set {data.name} holds no images.", remedy="Give the data the model was trained on.")
     chunks = [(c, first) for c in present for first in range(0, samples, batch)]
-    mine, identity = chunks[group.rank :: group.size], json.dumps([model.hash, samples, batch, seed, group.size, group.rank])
+    mine, identity = chunks[group.rank :: group.size], json.dumps([model.hash, samples, batch, seed, group.size, group.rank, names])
     state = out.with_name(f"{out.name}.state{group.rank}")
-    sums = {key: torch.zeros(len(model.classes), LEVELS, *model.shape, dtype=torch.float64, device=model.device) for key in SUMS}
+    sums = {key: torch.zeros(len(names), LEVELS, *model.shape, dtype=torch.float64, device=model.device) for key in SUMS}
     orders = {c: _order(data, c, seed) for c in present}
     done, network, saved = _resume(state, identity, sums), 0.0, time.perf_counter()
     started = saved
     for j, (c, first) in enumerate(mine[done:], done):
         x_0, eps = _draws(data, orders[c], c, first, min(batch, samples - first), seed, model)
         for level, lam in enumerate(levels):
-            job.progress(j * LEVELS + level, len(mine) * LEVELS, f"{model.classes[c]}, draws {first} to {first + len(eps)}")
+            job.progress(j * LEVELS + level, len(mine) * LEVELS, f"{names[c]}, draws {first} to {first + len(eps)}")
             t = model.schedule.t_of_lam(lam)
             x_t = model.schedule.alpha(t) * x_0 + model.schedule.sigma(t) * eps
             clock = time.perf_counter()
             with torch.inference_mode():
-                eps_c, eps_u = model.pair(x_t, t, model.label_rows(c, len(x_t)))
+                eps_c, eps_u = model.pair(x_t, t, model.class_rows(names[c], len(x_t)))
             network += time.perf_counter() - clock
             for key, value in (("c", eps_c), ("u", eps_u), ("cu", eps_c * eps_u), ("uu", eps_u.square())):
                 sums[key][c, level] += value.sum(0)
@@ -106,18 +119,18 @@ def build(model: Model, data: ImageSet, samples: int, out: Path, job: Job, group
     seconds = time.perf_counter() - started
     facts = {"out": str(out), "samples": samples, "seconds": round(seconds, 2), "network_share": round(network / seconds, 4)}
     if group.rank == 0:
-        facts |= _publish(out, model, sums, levels, samples, present)
+        facts |= _publish(out, model, names, sums, levels, samples, present)
     state.unlink(missing_ok=True)
     return facts
 
 
-def _draws(data: ImageSet, order: np.ndarray, c: int, first: int, count: int, seed: int, model: Model) -> tuple[Tensor, Tensor]:
+def _draws(data: ImageSet, order: np.ndarray, c: int, first: int, count: int, seed: int, model: Asked) -> tuple[Tensor, Tensor]:
     """x_0 and eps [B, C, H, W] of draws first .. first + count of class c; images repeat where there are fewer."""
     draws = range(first, first + count)
     x_0 = data.images[[order[k % len(order)] for k in draws], 0]
     eps = [np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, c, k]))).standard_normal(model.shape, np.float32) for k in draws]
     x_0 = torch.from_numpy(x_0).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return x_0.to(model.device), torch.from_numpy(np.stack(eps)).to(model.device)
+    return model.encode(x_0.to(model.device)), torch.from_numpy(np.stack(eps)).to(model.device)
 
 
 def _order(data: ImageSet, c: int, seed: int) -> np.ndarray:
@@ -143,14 +156,16 @@ def _resume(path: Path, identity: str, sums: dict[str, Tensor]) -> int:
     return int(meta["done"])
 
 
-def _publish(out: Path, model: Model, sums: dict[str, Tensor], levels: np.ndarray, samples: int, present: list[int]) -> dict:
+def _publish(out: Path, model: Asked, names: tuple[str, ...], sums: dict[str, Tensor], levels: np.ndarray, samples: int, present: list[int]) -> dict:
     sums = {key: value[present] for key, value in sums.items()}
     ratio = least_squares_ratio(sums["cu"], sums["uu"]).clamp(0, 2)
     literal, guarded = literal_ratio(sums["c"], sums["u"], sums["uu"], samples)
-    rows = {"ratio": _with_mean(ratio, present, len(model.classes)), "literal": _with_mean(literal, present, len(model.classes))}
+    rows = {"ratio": _with_mean(ratio, present, len(names)), "literal": _with_mean(literal, present, len(names))}
     facts = {"ratio_mean": round(float(ratio.mean()), 5), "ratio_sd": round(float(ratio.std()), 5), "guarded": round(guarded, 4)}
     header = {"model_hash": model.hash, "model": model.name, "prediction": model.prediction, "schedule": model.schedule.describe(),
-              "levels": levels.tolist(), "samples": samples, "counts": [samples * (c in present) for c in range(len(model.classes))]} | facts
+              "levels": levels.tolist(), "samples": samples, "counts": [samples * (c in present) for c in range(len(names))]} | facts
+    if names != model.classes:
+        header["rows"] = names
     write(out, {k: v.half().cpu().contiguous() for k, v in rows.items()}, {"vernier-table": json.dumps(header)})
     return facts | {"table_hash": hashlib.sha256(out.read_bytes()).hexdigest()}
 

@@ -2,12 +2,16 @@
 
 import json
 import math
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtGui import QIcon, QPixmap
 
-from engines.guidance.request import TOYS, Sampling
+from engines.guidance.pipeline_folder import Folder, read
+from engines.guidance.request import SAMPLERS, TOYS, Sampling, opposite
+from engines.job import EngineError
 from widgets.guidance.words import MODE_ROWS as MODE_ROWS
 from widgets.guidance.words import MODE_WORDS, MODELS
 from widgets.guidance.words import SAMPLER_ROWS as SAMPLER_ROWS
@@ -40,9 +44,68 @@ def gamma_0_scale(gamma_1: float) -> Scale:
                  reason="Hatched: the coefficient sum S is more than 0.1 from 1. Above, samples lose their variety; below, they blow up.")
 
 
+FAMILIES = {"dit": "DiT", "sd": "Stable Diffusion", "sdxl": "Stable Diffusion XL", "sd3": "Stable Diffusion 3", "unet": "UNet2DModel"}
+LARGE_PX, LARGE_COUNT = 256, 4  # images from this size on are drawn a few at a time
+
+
+def pipeline(model: str) -> Folder | None:
+    """What a diffusers folder holds; None for every other model, and for a folder that will not do (the engine says why)."""
+    if model in MODELS or not Path(model).is_dir():
+        return None
+    index = next((file for name in ("model_index.json", "config.json") if (file := Path(model) / name).exists()), None)
+    return _pipeline(model, index.stat().st_mtime_ns) if index else None
+
+
 @lru_cache
+def _pipeline(model: str, changed: int) -> Folder | None:
+    try:
+        return read(model)
+    except EngineError:
+        return None
+
+
+def reads_text(model: str) -> bool:
+    """Whether a model is asked with a prompt instead of a class."""
+    found = pipeline(model)
+    return found is not None and found.text
+
+
+def samplers(model: str) -> tuple[str, ...]:
+    """The solvers that a model has."""
+    found = pipeline(model)
+    return found.samplers if found else SAMPLERS
+
+
+def fitted(folder: Folder, settings: Sampling) -> dict[str, Any]:
+    """What must change in the settings so that they make sense for a pipeline that was just opened."""
+    toy, large = is_toy(settings), folder.size * (1 if folder.family == "unet" else 8) >= LARGE_PX
+    table = has_table(replace(settings, model=str(folder.path), table=""))
+    return {"label": 0, "label_2": None, "blend": 0.0, "table": "", "calibration": "", "mode": "recfg" if table else "cfg",
+            "sampler": settings.sampler if settings.sampler in folder.samplers else folder.samplers[0],
+            "steps": 20 if toy else settings.steps, "count": LARGE_COUNT if large else 16 if toy else min(settings.count, 64)}
+
+
+def has_table(settings: Sampling) -> bool:
+    """Whether mode "recfg" can be drawn: models that ship have a table, others where one lies beside them or was opened."""
+    path = Path(settings.model)
+    stem = path.stem if path.suffix == ".safetensors" else path.name
+    return settings.model in MODELS or bool(settings.table) or path.with_name(f"{stem}.table.safetensors").exists()
+
+
+def other_side(settings: Sampling) -> Sampling:
+    """Side B of the one-click comparison; CFG-Zero*, which needs no table, where there is none."""
+    other = opposite(settings)
+    return other if other.mode == "cfg" or has_table(settings) else replace(other, mode="zero-star")
+
+
 def class_names(model: str, samples: Path) -> tuple[str, ...]:
-    """The classes of a shipped model or a toy; empty for toy-1d and for models of one's own."""
+    """The classes of a shipped model, a toy or a pipeline; empty for toy-1d, text models and weights of one's own."""
+    found = pipeline(model)
+    return found.classes if found else _shipped_names(model, samples)
+
+
+@lru_cache
+def _shipped_names(model: str, samples: Path) -> tuple[str, ...]:
     if model in ("toy-gauss", "toy-bimodal"):
         return tuple(f"class {k}" for k in range(TOY_CLASSES))
     path = samples / f"{model}_reference.json"
@@ -65,6 +128,8 @@ def class_word(settings: Sampling, names: tuple[str, ...]) -> str:
     """The class as words: "animal", "70 % animal, 30 % food", "c 1.50"."""
     if settings.model == "toy-1d":
         return f"c {settings.c:.2f}"
+    if reads_text(settings.model):
+        return f"\N{LEFT DOUBLE QUOTATION MARK}{settings.prompt}\N{RIGHT DOUBLE QUOTATION MARK}" if settings.prompt else "no prompt"
     name = _name(settings.label, names)
     if settings.label_2 is None or settings.blend == 0 or is_toy(settings):
         return name

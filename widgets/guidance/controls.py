@@ -13,6 +13,7 @@ from widgets import tokens
 from widgets.fields import Chips, Choice, Labelled, Section, SeedField
 from widgets.guidance import catalog
 from widgets.guidance.grid_controls import GridSection
+from widgets.guidance.prompt_fields import PromptFields
 from widgets.paint import Caption
 from widgets.vernier_slider import Scale, VernierSlider
 
@@ -40,6 +41,7 @@ class Controls(QScrollArea):
         self._samples, self._request, self._edited = samples, GuidanceRequest(), BOTH
         self._names: tuple[str, ...] = ()
         self.sliders: dict[str, VernierSlider] = {}
+        self._opened: dict[str, str] = {}  # models of one's own that were open: path -> word
         page = QWidget()
         page.setObjectName("panel")
         self._column = QVBoxLayout(page)
@@ -70,8 +72,9 @@ class Controls(QScrollArea):
         self.model, self.label = Choice("Model"), Choice("Class")
         self.model.changed.connect(lambda value: self._propose("model", value, "model"))
         self.label.changed.connect(lambda value: self._propose("label", value, "class"))
-        self._label_row = Labelled("Class", self.label)
-        section.add(Labelled("Model", self.model), self._label_row,
+        self._label_row, self.prompts = Labelled("Class", self.label), PromptFields()
+        self.prompts.changed.connect(lambda field, value: self._propose(field, value, "negative prompt" if field == "negative" else field))
+        section.add(Labelled("Model", self.model), self._label_row, self.prompts,
                     self._slider("c", "Class c", catalog.NUMBER_C, "The class of the paper's 1-D example is a number: q(x | c) = N(c, 1)."))
         self._column.addWidget(section)
 
@@ -157,11 +160,16 @@ class Controls(QScrollArea):
             self._edited = BOTH
         self._request = request
         settings = self.shown()
-        toy, one_d = catalog.is_toy(settings), settings.model == "toy-1d"
+        toy, one_d, pipeline = catalog.is_toy(settings), settings.model == "toy-1d", catalog.pipeline(settings.model)
         self._side_row.setVisible(request.b is not None)
         self.side.set_value(self._edited)
         self._show_model(settings, names)
-        self._label_row.setVisible(not one_d)
+        text = catalog.reads_text(settings.model)
+        self._label_row.setVisible(not one_d and not text)
+        self.prompts.setVisible(text)
+        self.prompts.set_values(settings.prompt, settings.negative)
+        for value, button in self.sampler.buttons.items():
+            button.setEnabled(value in catalog.samplers(settings.model))
         self.sliders["c"].setVisible(one_d)
         self.sliders["images"].setVisible(not toy)
         self.sliders["points"].setVisible(toy)
@@ -188,6 +196,8 @@ class Controls(QScrollArea):
         for part in (self._label_2_row, self.sliders["blend"], self.seed_2.parentWidget(), self.sliders["seed_mix"]):
             part.setEnabled(not toy)
         self.grid.show_request(request, self._names)
+        for part in (self._label_2_row, self.sliders["blend"]):
+            part.setVisible(pipeline is None)  # their networks take one class at a time
 
     def _second(self, settings: Sampling) -> str:
         words = {"recfg": f"{G0} rectified", "literal": f"{G0} literal", "calibrated": "offset calibrated"}
@@ -205,7 +215,8 @@ class Controls(QScrollArea):
     def _show_model(self, settings: Sampling, names: tuple[str, ...]) -> None:
         rows = [(value, word, None) for value, word in catalog.MODELS.items()]
         if settings.model not in catalog.MODELS:
-            rows.append((settings.model, catalog.model_word(settings.model), None))
+            self._opened[settings.model] = catalog.model_word(settings.model)
+        rows += [(value, word, None) for value, word in self._opened.items()]
         self.model.set_choices(rows)
         self.model.set_value(settings.model)
         names = catalog.class_names(settings.model, self._samples) or names or tuple(f"class {k}" for k in range(settings.label + 1))
@@ -232,7 +243,8 @@ class Controls(QScrollArea):
         self._propose(field, value, title, gesture=name)
 
     def _propose(self, field: str, value: Any, text: str, gesture: str | None = None) -> None:
-        changes = {field: value} | self._consequences(field, value)
+        typed = self.prompts.pending() if self.prompts.isVisible() and field != "model" else {}  # a slider may be moved before Enter was pressed
+        changes = typed | {field: value} | self._consequences(field, value)
         both = self._request.b is not None and (field in NOISE or (self._edited == BOTH and field not in OF_ONE_SIDE))
         request = self._request
         if request.b is not None and (both or self._edited == SIDE_B):
@@ -256,6 +268,9 @@ class Controls(QScrollArea):
         """What else must change so that the request makes sense."""
         settings = self.shown()
         if field == "model":
+            pipeline = catalog.pipeline(value)
+            if pipeline is not None:
+                return catalog.fitted(pipeline, settings)
             known = catalog.class_names(value, self._samples)
             toy = value in catalog.MODELS and value.startswith("toy")
             count = {(True, False): 5000, (False, True): 16}.get((toy, catalog.is_toy(settings)), settings.count)

@@ -126,8 +126,9 @@ class Insight(QWidget):
 
     def _result(self, sides: Sequence[Side]) -> list[Row]:
         names = [side.class_names or catalog.class_names(side.settings.model, self._samples) for side in sides]
+        asked = "Prompt" if catalog.reads_text(sides[0].settings.model) else "Class"
         rows: list[Row] = [
-            ("Class", [catalog.class_word(side.settings, found) for side, found in zip(sides, names, strict=True)], "What was asked for"),
+            (asked, [catalog.class_word(side.settings, found) for side, found in zip(sides, names, strict=True)], "What was asked for"),
             ("Guidance", [catalog.MODE_WORDS[side.settings.mode] for side in sides], "How the two predictions are combined"),
             ("Time", [f"{side.seconds:.2f} s" for side in sides], "From noise to picture, on this machine"),
             ("In the network", [f"{side.network_seconds / max(side.seconds, 1e-9):.0%}" for side in sides], "Share of that time"),

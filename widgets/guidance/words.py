@@ -37,8 +37,11 @@ AXIS_WORDS = {"gamma_1": f"{G1} strength", "gamma_0": f"{G0} coefficient", "labe
 
 
 def model_word(model: str) -> str:
-    """A model's title, or the name of its file."""
-    return MODELS.get(model, Path(model).stem)
+    """A model's title, or the name of its file or folder; of a fetched one what its owner calls it."""
+    path = Path(model)
+    if path.parent.name == "snapshots" and path.parents[1].name.startswith("models--"):
+        return path.parents[1].name.rpartition("--")[2]
+    return MODELS.get(model, path.stem if path.suffix == ".safetensors" else path.name)
 
 
 def axis_word(field: str) -> str:

@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWi
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.picture import caption, contact_sheet, read_png_request, save_png, save_side
-from engines.guidance.request import Draw, GuidanceRequest, opposite, unwrap, wrap
+from engines.guidance.pipeline_folder import read
+from engines.guidance.request import Draw, GuidanceRequest, unwrap, wrap
 from engines.job import EngineError
 from engines.weights import read_header
 from widgets import plot_files, tokens
@@ -27,6 +28,7 @@ from widgets.guidance.axis_text import suggested
 from widgets.guidance.controls import NOISE, Controls
 from widgets.guidance.grid_run import GridRun
 from widgets.guidance.history import THUMB_PX, History
+from widgets.guidance.hub_field import FetchStrip, HubField
 from widgets.guidance.insight import Insight, scrolled
 from widgets.guidance.stage import Stage
 from widgets.image_view import to_qimage
@@ -55,6 +57,7 @@ class GuidanceWorkspace(QWidget):
         self.grid_run = GridRun(background, self)
         self.atlas = AtlasDesk(background, str(cache or ""), self)
         self.atlas_panels = [AtlasPanel(self.atlas, samples, large) for large in (False, True)]
+        self.fetch_strip, self._hub, self._fetching = FetchStrip(), None, 0
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -70,6 +73,7 @@ class GuidanceWorkspace(QWidget):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.fetch_strip)
         column.addWidget(self.stage, 1)
         foot = QHBoxLayout()
         foot.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
@@ -105,6 +109,10 @@ class GuidanceWorkspace(QWidget):
         self._connect_atlas()
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
+        self.fetch_strip.cancelled.connect(lambda: self._background.cancel(self._fetching))
+        self._background.progress.connect(lambda ticket, part, text: self.fetch_strip.show_progress(part, text) if ticket == self._fetching else None)
+        for signal in (self._background.stopped, self._background.failed, self._background.done):
+            signal.connect(self._fetched)
 
     def _connect_atlas(self) -> None:
         for panel in self.atlas_panels:
@@ -138,12 +146,15 @@ class GuidanceWorkspace(QWidget):
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
                 "guidance.grid": self._toggle_grid, "guidance.save_plots": self._save_plots, "guidance.atlas": self._show_atlas,
-                "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
+                "guidance.hub": self._ask_hub, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
 
     def escape(self) -> bool:
+        if self._hub is not None and self._hub.isVisible():
+            self._hub.dismiss()
+            return True
         return self.stage.escape()
 
     def kept(self) -> dict[str, Any]:
@@ -163,6 +174,9 @@ class GuidanceWorkspace(QWidget):
     def open_path(self, path: Path) -> bool:
         """A picture that carries a request, a model, or a table. EngineError with the reason when it is one but will not do."""
         suffix = path.suffix.lower()
+        if path.is_dir() and any((path / name).exists() for name in ("model_index.json", "config.json")):
+            self._open_pipeline(path)
+            return True
         if suffix == ".png":
             request, about = read_png_request(path)
             self._promised = (_key(request), about)
@@ -236,7 +250,8 @@ class GuidanceWorkspace(QWidget):
         self.insight.show_outcome(outcome)
         self.atlas.show_outcome(outcome)
         notes = [note for side in outcome.sides for note in side.notes]
-        self.controls.show_interval(notes[0] if notes else "all steps are guided")
+        self.controls.show_interval(next((note for note in notes if note.startswith("guided in")), "all steps are guided"))
+        self.controls.prompts.say("; ".join(dict.fromkeys(note for note in notes if "prompt is too long" in note)))
         if catalog.class_names(outcome.sides[0].settings.model, Path()) == ():
             self.controls.show_request(self._document.request, self._names())
 
@@ -257,6 +272,35 @@ class GuidanceWorkspace(QWidget):
             if theirs != mine:
                 self.noticed.emit("warn", f"The picture was drawn with another {word} ({str(theirs)[:8]}, here {mine[:8]}).",
                                   "Its settings are restored; its pixels will differ.")
+
+    def _open_pipeline(self, path: Path) -> None:
+        """A diffusers folder: refused here where its files already tell that it will not do."""
+        import psutil
+
+        folder, request = read(path), self._document.request
+        self._document.replace(replace(request, a=replace(request.a, model=str(path), **catalog.fitted(folder, request.a)), b=None), f"model {path.name}")
+        need, free = max(0.1, 2 * folder.parameters / 1e9), psutil.virtual_memory().available / 1e9
+        self.noticed.emit("info", f"{catalog.model_word(str(path))}: {catalog.FAMILIES[folder.family]}, {_million(folder.parameters)} parameters.",
+                          f"It needs about {need:.1f} GB at 16 bits; {free:.1f} GB are free.")
+
+    def _ask_hub(self) -> None:
+        if self._hub is None:
+            self._hub = HubField(self.window())
+            self._hub.asked.connect(self._fetch)
+        self._hub.present()
+
+    def _fetch(self, task: Any) -> None:
+        self._fetching = self._background.submit(task)
+        self.fetch_strip.show_progress(0, f"Waiting to fetch {task.id}")
+
+    def _fetched(self, ticket: int, path: Any = None) -> None:
+        """The download's end, whatever it was; a folder that arrived is opened."""
+        if ticket != self._fetching:
+            return
+        self._fetching = 0
+        self.fetch_strip.hide()
+        if isinstance(path, str):
+            self._open_pipeline(Path(path))
 
     def _open_weights(self, path: Path) -> None:
         meta = read_header(path)
@@ -279,12 +323,12 @@ class GuidanceWorkspace(QWidget):
     # commands --------------------------------------------------------------------------------------------------------
     def _compare(self) -> None:
         request = self._document.request
-        self._document.replace(replace(request, b=None if request.b else opposite(request.a)), "compare")
+        self._document.replace(replace(request, b=None if request.b else catalog.other_side(request.a)), "compare")
 
     def _view(self, view: str) -> None:
         """How the two sides are looked at; makes a second side where there is none."""
         request = self._document.request
-        self._document.replace(replace(request, view=view, b=request.b or opposite(request.a)), view)
+        self._document.replace(replace(request, view=view, b=request.b or catalog.other_side(request.a)), view)
 
     def _flip(self) -> None:
         request = self._document.request
@@ -436,6 +480,10 @@ class GuidanceWorkspace(QWidget):
             self.noticed.emit("bad", str(error), error.remedy)
             return None
         return path
+
+
+def _million(count: int) -> str:
+    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.1f} million" if count >= 1e6 else f"{count:,}"
 
 
 def _key(request: GuidanceRequest) -> tuple:
