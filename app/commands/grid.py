@@ -1,6 +1,7 @@
 """vernier grid: any two controls as the axes of a grid of pictures."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,10 @@ def run(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     base = settings_of(args, engine, DRAFT_POINTS if args.model in TOYS else 16)
     x, x_values = _axis(args.x, engine, base.model)
     y, y_values = _axis(args.y, engine, base.model) if args.y is not None else (None, ())
+    if "label_2" in (x, y):
+        base = replace(base, blend=args.blend)
+    if "seed_2" in (x, y):
+        base = replace(base, seed_mix=args.seed_mix)
     return draw(engine, GuidanceRequest(base, grid=Grid(x, x_values, y, y_values, args.each)), args.out, args.format, job)
 
 

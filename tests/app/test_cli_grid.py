@@ -87,6 +87,12 @@ def test_run_draws_the_grid_of_a_saved_request(vernier, tmp_path):
     assert status == 0 and len(answer["cells"]) == 4 and read_png_request(tmp_path / "out" / commands.SHEET)[0].grid.x == "c"
 
 
+def test_the_partner_of_a_mix_can_be_an_axis(vernier, tmp_path):
+    answer = vernier("grid", *FAST, "--x", "class-2=bag,coat", "--y", "seed-2=5,6", "--blend", 0.25, "--out", tmp_path)[1]
+    assert {(cell["label_2"], cell["seed_2"]) for cell in answer["cells"]} == {(8, 5), (8, 6), (4, 5), (4, 6)}
+    assert (answer["request"]["request"]["a"]["blend"], answer["request"]["request"]["a"]["seed_mix"]) == (0.25, 0.5)
+
+
 def test_a_cell_that_cannot_be_drawn_is_told_and_the_sheet_still_written(vernier, tmp_path):
     status, answer = vernier("grid", *FAST, "--x", "class=0,55", "--out", tmp_path)
     assert status == 0 and answer["failed"] == 1 and "no class 55" in answer["cells"][1]["error"] and (tmp_path / "grid.png").exists()

@@ -18,6 +18,7 @@ from widgets.vernier_slider import Scale, VernierSlider
 FIRST = ("gamma_1", "gamma_0", "steps", "mode", "sampler", "seed", "label", "c", "guide_below", "guide_above", "sharpness")  # the rest follow by themselves
 NETWORK = {"label_2", "blend", "seed_2", "seed_mix", "table", "calibration", "prompt", "negative"}  # nothing to a toy
 PROMPTED, FILES = {"prompt", "negative"}, {"table", "calibration"}
+SHARES = {"label_2": "blend", "seed_2": "seed_mix"}  # a partner that takes no share changes nothing
 EACH = Scale(1, 16, 4, 1, 0, ticks=((4, ""), (9, ""), (16, "")))
 VALUES_TIP = "Values with commas between; 1..5 and 1..5:0.5 are ranges. The arrow offers some."
 
@@ -173,6 +174,8 @@ class GridSection(Section):
             changes = {"label_2": (base.label + 1) % max(2, len(self._names)), "blend": 0.5}
         elif field == "seed_mix" and base.seed_2 is None:
             changes = {"seed_2": (base.seed + 1) % 2**31}
+        elif field in SHARES and not getattr(base, SHARES[field]):
+            changes = {SHARES[field]: 0.5}
         values = () if field is None else parse(field, suggestions(field, base, self._names)[0], self._names)
         self._set(changes, **{axis: field, f"{axis}_values": values})
 

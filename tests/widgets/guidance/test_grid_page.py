@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 
+from app.actions import TABLE
 from engines.guidance.grid import Cell, GridResult, cells, order
 from engines.guidance.outcome import Side
 from engines.guidance.picture import read_png_request
@@ -187,6 +188,9 @@ def test_an_axis_that_needs_a_partner_brings_it(bench):
     assert bench.document.request.a.label_2 == 1 and bench.document.request.grid.x == "blend"
     section.y.changed.emit("seed_mix")
     assert bench.document.request.a.seed_2 == 1 and len(cells(bench.document.request)) == 25
+    bench.document.replace(GuidanceRequest(), "afresh")
+    section.x.changed.emit("seed_2")
+    assert bench.document.request.a.seed_mix == 0.5 and len({replace(s, count=1) for s in cells(bench.document.request).values()}) == 12
 
 
 def test_the_section_draws_in_place_and_opens_the_page(bench):
@@ -246,6 +250,11 @@ def test_values_are_read_as_a_person_writes_them_and_written_as_they_are_read(fi
     found = parse(field, text, names)
     assert found == values and [type(v) for v in found] == [type(v) if not isinstance(found[k], float) else float for k, v in enumerate(values)]
     assert parse(field, text_of(field, found, names), names) == found
+
+
+def test_the_grid_has_a_key_and_a_place_in_the_menus():
+    entry = next(entry for entry in TABLE if entry.id == "guidance.grid")
+    assert entry.keys == ("G",) and entry.menu == "Guidance"
 
 
 def test_every_axis_has_a_word_and_a_suggestion_that_can_be_drawn():
