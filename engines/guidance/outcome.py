@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engines.guidance.request import GuidanceRequest, Sampling
+from engines.guidance.curves import TUNED
+from engines.guidance.request import Curve, GuidanceRequest, Sampling
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,18 @@ class ToyNumbers:
     sampled_density: np.ndarray
     finite_t: tuple[float, float] | None = None
     limit: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Film:
+    """The first n images of a run after each of its steps, uint8 [steps, n, H, W, C], and rho at the start of each step.
+
+    predicted: the finished picture as the network then saw it (x0); noisy: x itself. Both end in the finished images.
+    """
+
+    predicted: np.ndarray
+    noisy: np.ndarray
+    levels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,9 @@ class Side:
     notes: tuple[str, ...] = ()
     per_step: dict[str, np.ndarray] = field(default_factory=dict)
     toy: ToyNumbers | None = None
+    rectified: Curve = ()  # mode "curve": r of the model's ReCFG table, its mean over pixels, over rho
+    tuned_level: float = TUNED  # mode "curve": the noise level that the calibrated mode guides below
+    film: Film | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from engines.guidance.film import SaveFilm, form_of
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.picture import caption, contact_sheet, read_png_request, save_png, save_side
@@ -19,7 +20,7 @@ from engines.guidance.request import Draw, GuidanceRequest, opposite, unwrap, wr
 from engines.job import EngineError
 from engines.weights import read_header
 from widgets import tokens
-from widgets.guidance import catalog
+from widgets.guidance import catalog, film_frames
 from widgets.guidance.axis_text import suggested
 from widgets.guidance.controls import NOISE, Controls
 from widgets.guidance.grid_run import GridRun
@@ -30,6 +31,7 @@ from widgets.image_view import to_qimage
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
 RESULTS = 48  # finished outcomes kept, so that going back costs nothing
+FILMS = 3  # of so many their films too
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".bin")
 
 
@@ -44,7 +46,8 @@ class GuidanceWorkspace(QWidget):
         super().__init__(parent)
         self._document, self._worker, self._background = document, worker, background
         self._results: OrderedDict[tuple, Outcome] = OrderedDict()
-        self._sliding, self._smooth = False, False
+        self._sliding, self._smooth, self._filming = False, False, False
+        self._saving: dict[int, str] = {}  # films being written, by their tickets
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
         self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
@@ -96,6 +99,7 @@ class GuidanceWorkspace(QWidget):
             told.connect(lambda: self.controls.grid.show_run(self.grid_run))
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
+        self._background.done.connect(self._on_saved)
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -109,6 +113,7 @@ class GuidanceWorkspace(QWidget):
                 "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
+                "guidance.film": self._film, "guidance.play": self._play, "guidance.save_film": self._save_film,
                 "guidance.grid": self._toggle_grid, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
@@ -158,7 +163,7 @@ class GuidanceWorkspace(QWidget):
         self.stage.grid.show_request(request, self.controls.class_names())
         self.history.show_current(request)
         known = self._results.get(_key(request))
-        if known is not None:
+        if known is not None and (not self._filming or film_frames.has_film(known)):
             self._rest.stop()
             self._worker.cancel()
             self._show_finished(known)
@@ -172,8 +177,9 @@ class GuidanceWorkspace(QWidget):
         """The request in full. Called when a slider rests, and for everything that is chosen rather than slid."""
         self._rest.stop()
         self._document.end_gesture()
-        if _key(self._document.request) not in self._results:
-            self._worker.submit(Draw(self._document.request))
+        known = self._results.get(_key(self._document.request))
+        if known is None or (self._filming and not film_frames.has_film(known)):
+            self._worker.submit(Draw(self._document.request, film=self._filming))
 
     def _released(self) -> None:
         if self._rest.isActive():
@@ -189,8 +195,12 @@ class GuidanceWorkspace(QWidget):
                 self.insight.show_outcome(outcome)
             return
         self._results[_key(outcome.request)] = outcome
+        self._results.move_to_end(_key(outcome.request))
         while len(self._results) > RESULTS:
             self._results.popitem(last=False)
+        filmed = [key for key, found in self._results.items() if film_frames.has_film(found)]
+        for key in filmed[:-FILMS]:
+            self._results[key] = film_frames.without_film(self._results[key])
         self.history.add(outcome.request, _thumbnail(outcome))
         if _key(outcome.request) == _key(self._document.request):
             self.history.show_current(self._document.request)
@@ -205,6 +215,7 @@ class GuidanceWorkspace(QWidget):
         self.stage.show_outcome(outcome, self._document.request)
         self.insight.show_outcome(outcome)
         notes = [note for side in outcome.sides for note in side.notes]
+        self.controls.show_run(outcome.sides)
         self.controls.show_interval(notes[0] if notes else "all steps are guided")
         if catalog.class_names(outcome.sides[0].settings.model, Path()) == ():
             self.controls.show_request(self._document.request, self._names())
@@ -269,6 +280,49 @@ class GuidanceWorkspace(QWidget):
         if request.b is not None:
             self._document.replace(replace(request, a=request.b, b=request.a), "swap")
 
+    def _film(self) -> None:
+        """Opens the film of the denoising in the place of the history, or goes back."""
+        if self.stage.grid_shown():
+            self._toggle_grid()
+        self._filming = not self._filming
+        self.history.setVisible(not self._filming)
+        self.stage.set_filming(self._filming)
+        if self._filming and not self._rest.isActive():
+            self._refine()
+
+    def _play(self) -> None:
+        if not self._filming:
+            self._film()
+        self.stage.film.toggle()
+
+    def _save_film(self) -> None:
+        if not self._filming:
+            self._film()
+        if self.stage.filmed() is None:
+            return self.noticed.emit("info", "There is no film to save yet.", "Images can be filmed once every step of them is drawn; toys cannot.")
+        dialog = QFileDialog(self, "Save film", f"{Path(self._document.request.a.model).stem}.gif",
+                             "Animated GIF (*.gif);;MP4 video (*.mp4);;PNG pictures in a folder (*)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.filterSelected.connect(lambda text: dialog.setDefaultSuffix({"A": "gif", "M": "mp4"}.get(text[:1], "")))
+        dialog.setDefaultSuffix("gif")
+        dialog.fileSelected.connect(lambda name: self.save_film_to(Path(name)))
+        dialog.open()
+
+    def save_film_to(self, path: Path) -> None:
+        """The film of both sides, or of the image that is open, written on the background lane."""
+        outcome, kind, image = self.stage.filmed()
+        try:
+            form_of(path)
+        except EngineError as error:
+            return self.noticed.emit("bad", str(error), error.remedy)
+        task = SaveFilm(path, tuple(side.film for side in outcome.sides), wrap(outcome.request), kind, image)
+        self._saving[self._background.submit(task)] = path.name
+        self.worked.emit(f"Writing {path.name}")
+
+    def _on_saved(self, ticket: int, result: object) -> None:
+        if ticket in self._saving:
+            self.worked.emit(f"Saved {self._saving.pop(ticket)}")
+
     def _star(self) -> None:
         if not self.history.star(self._document.request):
             self.noticed.emit("info", "There is nothing to star yet.", "A result can be kept once it has been drawn.")
@@ -280,6 +334,8 @@ class GuidanceWorkspace(QWidget):
     # grid ------------------------------------------------------------------------------------------------------------
     def _toggle_grid(self) -> None:
         shown = not self.stage.grid_shown()
+        if shown and self._filming:
+            self._film()
         self.stage.show_grid(shown, self._document.request)
         if shown:
             self.controls.show_grid()
