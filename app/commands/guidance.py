@@ -3,11 +3,15 @@
 import argparse
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import resources
-from engines.guidance.request import MODES, SAMPLERS, GuidanceRequest, Sampling, unwrap
+from engines.guidance import curves
+from engines.guidance.curves import PRESETS
+from engines.guidance.film import KINDS
+from engines.guidance.request import MODES, SAMPLERS, TOYS, Draw, GuidanceRequest, Sampling, unwrap
 from engines.job import EngineError, Job
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ def add_parsers(subparsers: Any) -> None:
     run.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     run.add_argument("--format", choices=("png", "npz"), default="png")
     run.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    _add_film(run)
     run.set_defaults(run=run_request)
 
     table = subparsers.add_parser("table", help="build a ReCFG table; scales out with torchrun")
@@ -74,6 +79,9 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=MODES, help="default recfg; cfg for a diffusers folder without a table")
     parser.add_argument("--gamma1", type=float, default=3.0)
     parser.add_argument("--gamma0", type=float, help="only in mode free; default 1 - gamma1")
+    parser.add_argument("--curve1", default="", metavar="RHO:G,...", help="mode curve: gamma1 over the noise level sigma/alpha, as 0.05:3,1:3,1.2:1")
+    parser.add_argument("--curve0", default="", metavar="RHO:G,...", help="mode curve: gamma0; default 1 - gamma1")
+    parser.add_argument("--preset", choices=PRESETS, help="mode curve: a curve made of gamma1 instead of --curve1 and --curve0")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--sampler", choices=SAMPLERS, help="default dpmpp-2m; euler for flow models, which have no other but heun")
     parser.add_argument("--guide-below", type=float, default=math.inf, metavar="RHO", help="guide at noise levels sigma/alpha up to this")
@@ -91,12 +99,18 @@ def settings_of(args: argparse.Namespace, engine: "GuidanceEngine", count: int =
     sampler = args.sampler or ("euler" if _is_flow(args.model) else "dpmpp-2m")
     no_table = Path(args.model).is_dir() and not args.table and not engine.beside(args.model, "table").exists()
     blended, mixed = args.blend_with is not None, args.seed_2 is not None
-    return Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
-                    label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
-                    c=args.c, mode=args.mode or ("cfg" if no_table else "recfg"), gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps,
-                    sampler=sampler, seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=count,
-                    guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration,
-                    prompt=args.prompt, negative=args.negative)
+    settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
+                        label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
+                        c=args.c, mode=args.mode or ("cfg" if no_table else "recfg"), gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps,
+                        sampler=sampler, seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=count,
+                        guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration,
+                        prompt=args.prompt, negative=args.negative,
+                        curve_1=curves.parse(args.curve1) if args.curve1 else (), curve_0=curves.parse(args.curve0) if args.curve0 else ())
+    if args.preset is None:
+        return settings
+    ratio, tuned = engine.rectified(settings) if args.preset == "rectified" else (), engine.tuned_level(settings)
+    curve_1, curve_0 = curves.preset(args.preset, args.gamma1, ratio, tuned)
+    return replace(settings, mode="curve", curve_1=curve_1, curve_0=curve_0)
 
 
 def _add_sample(subparsers: Any) -> None:
@@ -105,7 +119,13 @@ def _add_sample(subparsers: Any) -> None:
     parser.add_argument("--count", type=int, default=16)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--format", choices=("png", "npz"), default="png")
+    _add_film(parser)
     parser.set_defaults(run=sample)
+
+
+def _add_film(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--film", type=Path, metavar="FILE", help="also write the denoising, step by step: a .gif or .mp4 file, or a folder of PNG")
+    parser.add_argument("--film-of", choices=KINDS, default="predicted", help="the picture as the network sees it at each step, or the noisy one")
 
 
 def sample(args: argparse.Namespace, job: Job) -> dict[str, Any]:
@@ -156,11 +176,19 @@ def _is_flow(model: str) -> bool:
 
 
 def _drawn(engine: "GuidanceEngine", request: GuidanceRequest, args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    from engines.guidance.film import SaveFilm, form_of
     from engines.guidance.picture import save_side
     from engines.guidance.request import wrap
 
-    outcome = engine.run(request, job)
+    if args.film is not None:
+        form_of(args.film)
+        if any(side.model in TOYS for side in (request.a, request.b) if side):
+            raise EngineError("A toy has points and no pictures to film.", remedy="Leave --film out; its NPZ holds the points.")
+    outcome = engine.run(Draw(request, film=args.film is not None), job)
     files: list[str] = []
+    if args.film is not None:
+        films = tuple(side.film for side in outcome.sides)
+        files += SaveFilm(args.film, films, wrap(request), args.film_of).carry_out(engine, job)
     for letter, side in zip("AB", outcome.sides, strict=False):
         files += save_side(side, args.out / letter if len(outcome.sides) > 1 else args.out, args.format)
     notes = [note for side in outcome.sides for note in side.notes]

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ import numpy as np
 import torch
 
 from engines.diffusion.noise import mixed, noise
+from engines.diffusion.samplers import Step
 from engines.guidance import calibrations, sources, statistics, tables, toys
 from engines.guidance.guide import Correction, Guide, notes, plan, run
 from engines.guidance.memo import Memo, remembered
-from engines.guidance.outcome import Outcome, Side
-from engines.guidance.request import TOYS, Draw, GuidanceRequest, Sampling
+from engines.guidance.outcome import Film, Outcome, Side
+from engines.guidance.request import TOYS, Curve, Draw, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
 from engines.weights import verify
 
 BATCH = 64
 CLEAR_RHO = 4.0  # above this noise level a predicted picture is worse to look at than the four-step draft before it
 CLIP_MARGIN = 0.05  # a white ground predicted a little too white is not burnt
+FILM_BYTES = 96 * 2**20  # a side's film holds as many of its first images as fit: 3 of 512 x 512 in 20 steps, all of the small ones
 
 
 class GuidanceEngine:
@@ -47,15 +50,15 @@ class GuidanceEngine:
             def tell(done: int, total: int, k: int = k) -> None:
                 job.progress(k * total + done, len(settings) * total, "Sampling")
 
-            sides.append(self.side(side, job, show, tell))
+            sides.append(self.side(side, job, show, tell, film=draw.film))
         return Outcome(draw.request, tuple(sides), draw.draft)
 
     def side(self, settings: Sampling, job: Job, show: Callable[[Side], None] = lambda side: None,
-             tell: Callable[[int, int], None] | None = None, memo: Memo | None = None) -> Side:
+             tell: Callable[[int, int], None] | None = None, memo: Memo | None = None, film: bool = False) -> Side:
         """One set of samples. With a memo, what the network has answered before is not asked again; `nfe` is what it costs without one."""
         if settings.model in TOYS:
-            return toys.sample(settings, job, memo)
-        return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")), memo)
+            return toys.sample(settings, job, memo, film)
+        return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")), memo, film)
 
     def model(self, name: str, job: Job | None = None) -> sources.Asked:
         """The model, opened when it is first asked for; `job` hears of it and may cancel. Of large pipelines two stay open at most, or as fit."""
@@ -126,7 +129,7 @@ class GuidanceEngine:
         if settings.mode != "calibrated":
             return settings, None, "", ()
         found = self.calibration(settings)
-        level = settings.guide_below if math.isfinite(settings.guide_below) else found.rho_hi if found else calibrations.DEFAULT_LEVEL
+        level = settings.guide_below if math.isfinite(settings.guide_below) else self.tuned_level(settings)
         settings = replace(settings, guide_below=level)
         blended = settings.label_2 is not None and settings.blend > 0
         one = None if found is None or blended or self.model(settings.model).text else found.of(settings.label)
@@ -150,10 +153,29 @@ class GuidanceEngine:
         weights = table.weights(model, settings)
         return (lambda t: table.at(kind, weights, model.schedule.lam(t)).to(model.device)), table.hash
 
-    def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None], memo: Memo | None) -> Side:
+    def tuned_level(self, settings: Sampling) -> float:
+        """The noise level that the calibrated mode guides below where none is set."""
+        found = None if settings.model in TOYS else self.calibration(settings)
+        return found.rho_hi if found else calibrations.DEFAULT_LEVEL
+
+    def rectified(self, settings: Sampling) -> Curve:
+        """r of Eq. 45 for the class, its mean over pixels or axes, over rho. EngineError for a model without a table."""
+        if settings.model in TOYS:
+            return toys.rectified(settings)
+        table = self.table(settings)
+        return table.over_levels("ratio", table.weights(self.model(settings.model), settings))
+
+    def _images(self, settings: Sampling, job: Job, show: Callable[[Side], None], tell: Callable[[int, int], None],
+                memo: Memo | None, film: bool) -> Side:
         model = self.model(settings.model, job)
         ratio, table_hash = self._ratio(settings, model)
         asked, (settings, correction, calibration_hash, told) = settings, self._corrected(settings)
+        recorder, presets = _Recorder(settings, model) if film else None, {}
+        if settings.mode == "curve":
+            with suppress(EngineError):
+                presets["tuned_level"] = self.tuned_level(settings)
+            with suppress(EngineError):  # a model without a table has no rectified curve
+                presets["rectified"] = self.rectified(settings)
         known, unknown = self.class_statistics(asked)
         batch = min(BATCH, model.batch)
         sources.memory_check(model, min(settings.count, batch))
@@ -165,7 +187,7 @@ class GuidanceEngine:
 
         def side(images: np.ndarray, **more: Any) -> Side:
             return Side(asked, images, class_names=model.classes, model_hash=model.hash, table_hash=table_hash or calibration_hash,
-                        seconds=time.perf_counter() - started, **more)
+                        seconds=time.perf_counter() - started, **presets, **more)
 
         for first in range(0, settings.count, batch):
             count = min(batch, settings.count - first)
@@ -176,6 +198,8 @@ class GuidanceEngine:
                           limit=1 + CLIP_MARGIN if pixels else None)
 
             def shown(step, first: int = first) -> None:
+                if recorder is not None and first == 0:
+                    recorder.add(step)
                 tell(first * settings.steps // batch + step.i + 1, -(-settings.count // batch) * settings.steps)
                 worth_seeing = model.schedule.rho(step.t) <= CLEAR_RHO or job.superseded  # a superseded job shows what it has, and is cut
                 if first == 0 and step.i + 1 < settings.steps and worth_seeing and (job.drawn is None or job.drawn.is_set()):
@@ -190,7 +214,25 @@ class GuidanceEngine:
         images = np.concatenate(done)
         return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
                     notes=notes(settings, model.schedule) + told + model.notes(settings), against=known and known.against(settings.label, images),
-                    unknown=unknown)
+                    unknown=unknown, film=recorder and recorder.film())
+
+
+class _Recorder:
+    """Keeps the first images of a run after every step; FILM_BYTES says how many. A latent model's are its previews."""
+
+    def __init__(self, settings: Sampling, model: sources.Asked) -> None:
+        self._model, self._predicted, self._noisy, self._levels = model, [], [], []
+        self._count = max(1, min(BATCH, settings.count, FILM_BYTES // (2 * settings.steps * math.prod(model.shape))))
+
+    def add(self, step: Step) -> None:
+        sigma = 0.0 if step.t_next is None else self._model.schedule.sigma(step.t_next)
+        self._predicted.append(to_pixels(self._model.preview(step.x0[: self._count])))
+        # noise beyond two deviations is clipped, not all beyond one
+        self._noisy.append(to_pixels(self._model.preview(step.x[: self._count] / (1 + sigma))))
+        self._levels.append(self._model.schedule.rho(step.t))
+
+    def film(self) -> Film:
+        return Film(np.stack(self._predicted), np.stack(self._noisy), np.array(self._levels))
 
 
 def _start(settings: Sampling, first: int, count: int, model: sources.Asked) -> torch.Tensor:

@@ -17,7 +17,8 @@ from torch import Tensor
 from engines.diffusion import samplers
 from engines.diffusion.schedules import Schedule
 from engines.guidance import recfg, rivals
-from engines.guidance.request import Curve, Sampling
+from engines.guidance.curves import value_at
+from engines.guidance.request import Sampling
 
 APG_RADIUS = 15.0 / math.sqrt(16384)  # the paper's norm threshold of 15 for 4 x 64 x 64 latents, per root pixel
 SINGULAR = 1e-3  # below this alpha x is noise alone and says nothing of x_0: eps_hat is CFG's there, which every space agrees on
@@ -59,20 +60,14 @@ def notes(settings: Sampling, schedule: Schedule) -> tuple[str, ...]:
     return (f"guided in {len(on)} of {settings.steps} steps" + (f" ({on[0]} to {on[-1]})" if on else ""),)
 
 
-def curve_at(curve: Curve, rho: float) -> float:
-    """A curve's value at a noise level: linear in log rho, held beyond its ends."""
-    levels, values = zip(*curve, strict=True)
-    return float(np.interp(math.log(rho), np.log(levels), values))
-
-
 def coefficients(settings: Sampling, rho: float, ratio: Callable[[], Any]) -> tuple[float, Any]:
     """gamma_1 and gamma_0 of a guided call at noise level rho. ratio() is r of the ReCFG modes."""
     g1 = settings.gamma_1
     if settings.mode == "free":
         return g1, 1 - g1 if settings.gamma_0 is None else settings.gamma_0
     if settings.mode == "curve":
-        g1 = curve_at(settings.curve_1, rho) if settings.curve_1 else g1
-        return g1, curve_at(settings.curve_0, rho) if settings.curve_0 else 1 - g1
+        g1 = value_at(settings.curve_1, rho) if settings.curve_1 else g1
+        return g1, value_at(settings.curve_0, rho) if settings.curve_0 else 1 - g1
     return g1, recfg.gamma_0(g1, ratio()) if settings.mode in ("recfg", "literal") else 1 - g1
 
 

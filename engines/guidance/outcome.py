@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engines.guidance.request import GuidanceRequest, Sampling
+from engines.guidance.curves import TUNED
+from engines.guidance.request import Curve, GuidanceRequest, Sampling
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,20 @@ class Against:
 
 
 @dataclass(frozen=True)
+class Film:
+    """The first n images of a run after each of its steps, uint8 [steps, n, H, W, C], and rho at the start of each step.
+
+    predicted: the finished picture as the network then saw it (x0); noisy: x itself. Both end in the finished images.
+    """
+
+    predicted: np.ndarray
+    noisy: np.ndarray
+    levels: np.ndarray
+
+
+
+
+@dataclass(frozen=True)
 class Side:
     """One set of samples: images uint8 [N, H, W, C], or a toy's points float64 [N, D] and trajectories [steps + 1, n, D].
 
@@ -69,6 +84,9 @@ class Side:
     toy: ToyNumbers | None = None
     against: Against | None = None  # None where it is not known what the samples should be like; `unknown` says why
     unknown: str = ""
+    rectified: Curve = ()  # mode "curve": r of the model's ReCFG table, its mean over pixels, over rho
+    tuned_level: float = TUNED  # mode "curve": the noise level that the calibrated mode guides below
+    film: Film | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def read_png_request(path: Path) -> tuple[GuidanceRequest, dict[str, Any]]:
     return unwrap(about), about
 
 
-def write_whole(path: Path, save) -> None:
+def write_whole(path: Path, save: Callable[[Any], object]) -> None:
     """save(file) under another name, then moved into place. EngineError if that fails; nothing half-written."""
     part = Path(path).with_name(f"{Path(path).name}.part")
     try:
@@ -89,6 +90,7 @@ def write_whole(path: Path, save) -> None:
             save(file)
         os.replace(part, path)
     except OSError as error:
+        raise EngineError(f"{Path(path).name} could not be written: {error.strerror}.", remedy="Choose a folder with room that you may write to.") from error
+    finally:  # a cancelled job leaves nothing either
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        raise EngineError(f"{Path(path).name} could not be written: {error.strerror}.", remedy="Choose a folder with room that you may write to.") from error

@@ -13,6 +13,7 @@ SAMPLERS = ("ddim", "euler", "heun", "dpmpp-2m")
 VIEWS = ("side", "wipe", "flip", "difference")
 OPTIONAL = ("gamma_0", "label_2", "seed_2")
 DRAFT_STEPS, DRAFT_POINTS = 4, 5000
+FILM_POINTS = 2500  # a toy's trajectories in a film
 CURVE_POINTS = 32
 CELLS, EACH = 400, 64  # the most cells of a grid, and images of a cell
 Curve = tuple[tuple[float, float], ...]  # (noise level sigma/alpha, value), levels rising; linear in log sigma/alpha between
@@ -229,10 +230,14 @@ def opposite(settings: Sampling) -> Sampling:
 
 @dataclass(frozen=True)
 class Draw:
-    """What the window sends to its engine: the request, as a quick draft while a control is held or in full."""
+    """What the window sends to its engine: the request, as a quick draft while a control is held or in full.
+
+    `film` asks for the images after every step as well.
+    """
 
     request: GuidanceRequest
     draft: bool = False
+    film: bool = False
 
     def sides(self) -> list[Sampling]:
         """A and, if asked for, B. A draft takes four steps of a network; a toy has the time for all, with fewer points."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from engines.guidance.datasets import ImageSet
 from engines.guidance.recfg import least_squares_ratio, literal_ratio
-from engines.guidance.request import Sampling
+from engines.guidance.request import Curve, Sampling
 from engines.guidance.sources import Asked
 from engines.guidance.train import write
 from engines.job import EngineError, Job
@@ -56,6 +56,10 @@ class Table:
         weights = weights if weights.sum() > 0 else torch.ones(1)
         pair = torch.einsum("k,ktchw->tchw", weights, rows)
         return torch.lerp(pair[0], pair[1], place - low)[None]
+
+    def over_levels(self, kind: str, weights: Tensor) -> Curve:
+        """r's mean over pixels at every level of the table, as a curve over rho."""
+        return tuple((float(np.exp(-lam)), float(self.at(kind, weights, lam).mean())) for lam in self.levels[::-1])
 
 
 def read(path: Path, model: Asked) -> Table:

@@ -18,21 +18,19 @@ from engines.guidance.guide import Guide, notes, plan, run
 from engines.guidance.memo import Memo, remembered
 from engines.guidance.outcome import Against, Side, ToyNumbers
 from engines.guidance.recfg import least_squares_ratio
-from engines.guidance.request import Sampling
+from engines.guidance.request import FILM_POINTS, Curve, Sampling
 from engines.guidance.theory import finite_t, limit
 from engines.job import EngineError, Job
 
-PATHS = 64  # trajectories kept
+PATHS = 64  # trajectories kept where no film is asked for
+LEVELS = 16  # points of the rectified curve
 DRAWS = 256  # of a toy's calibration
 BINS = {1: 161, 2: 81}
 
 
-def sample(settings: Sampling, job: Job, memo: Memo | None = None) -> Side:
+def sample(settings: Sampling, job: Job, memo: Memo | None = None, film: bool = False) -> Side:
     """Samples of a toy. In ReCFG modes r comes from exact expectations (toy-1d) or 4,000 true draws a level (2-D)."""
-    model = toy(settings.model)
-    c = settings.c if model.dim == 1 else settings.label
-    if model.dim > 1 and settings.label >= model.classes:
-        raise EngineError(f"{settings.model} has no class {settings.label}.", remedy=f"Its classes are 0 to {model.classes - 1}.")
+    model, c = _toy(settings)
     started = time.perf_counter()
     asked, correction = settings, None
     if settings.mode == "calibrated":
@@ -43,15 +41,25 @@ def sample(settings: Sampling, job: Job, memo: Memo | None = None) -> Side:
     guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t: (model.eps(x, t, c), model.eps(x, t, None)), 2),
                   remembered(memo, settings, lambda x, t: model.eps(x, t, c), 1), job.check, correction)
     x = noise_block(settings.seed, settings.count, model.dim)
-    paths = [x[:PATHS].numpy().copy()]
-    points = run(guide, x, lambda step: paths.append(step.x[:PATHS].numpy().copy())).numpy()
+    kept = FILM_POINTS if film else PATHS
+    paths = [x[:kept].numpy().copy()]
+    points = run(guide, x, lambda step: paths.append(step.x[:kept].numpy().copy())).numpy()
     if not np.isfinite(points).all():
         raise EngineError("The samples ran off to infinity.", remedy="Bring the coefficient sum S closer to 1, or take more steps.")
     seconds = time.perf_counter() - started
     names = () if model.dim == 1 else tuple(f"class {k}" for k in range(model.classes))
     return Side(asked, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
                 nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()} | guide.samples_seen(),
-                toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule), against=against(model, c, points))
+                toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule), against=against(model, c, points),
+                rectified=rectified(settings) if settings.mode == "curve" else ())
+
+
+def _toy(settings: Sampling) -> tuple[Toy, float]:
+    """The toy and its class. EngineError on a class it does not have."""
+    model = toy(settings.model)
+    if model.dim > 1 and settings.label >= model.classes:
+        raise EngineError(f"{settings.model} has no class {settings.label}.", remedy=f"Its classes are 0 to {model.classes - 1}.")
+    return model, settings.c if model.dim == 1 else settings.label
 
 
 def against(model: Toy, c: float, points: np.ndarray) -> Against:
@@ -88,6 +96,13 @@ def ratio(model: Toy, mode: str, c: float, t: float) -> torch.Tensor | float:
     x = a * model.draw(4000, c, 0) + s * noise_block(1, 4000, model.dim)
     eps_c, eps_u = model.eps(x, t, c), model.eps(x, t, None)
     return least_squares_ratio((eps_c * eps_u).sum(0), eps_u.square().sum(0))[None]
+
+
+def rectified(settings: Sampling) -> Curve:
+    """Mean of r over the axes, as a curve over rho: what the rectified preset of the curve editor is made of."""
+    model, c = _toy(settings)
+    times = [model.schedule.t_of_lam(lam) for lam in np.linspace(model.schedule.lam(0.0), model.schedule.lam(model.schedule.last), LEVELS)]
+    return tuple((model.schedule.rho(t), float(torch.as_tensor(ratio(model, "recfg", c, t)).mean())) for t in times)
 
 
 def _smoothed(density: np.ndarray, width: float, deviation: float, count: int) -> np.ndarray:

@@ -85,6 +85,27 @@ def test_run_draws_both_sides_of_a_request_from_the_same_noise(vernier, tmp_path
     assert status == 0 and np.array_equal(first, second) and answer["files"][0] != answer["files"][1]
 
 
+def test_curves_and_presets_reach_the_request_and_the_film_is_written(vernier, tmp_path):
+    status, answer = vernier("sample", *FAST, "--mode", "curve", "--curve1", "1.2:1,0.05:3,1:3", "--curve0", "1:-2,1.2:0", "--out", tmp_path,
+                             "--film", tmp_path / "a.gif")
+    side = answer["request"]["request"]["a"]
+    assert status == 0 and side["curve_1"] == [[0.05, 3], [1, 3], [1.2, 1]] and side["curve_0"] == [[1, -2], [1.2, 0]]
+    with Image.open(tmp_path / "a.gif") as film:
+        assert film.n_frames == 2 and str(tmp_path / "a.gif") in answer["files"]
+    status, answer = vernier("sample", *FAST, "--preset", "rectified", "--gamma1", 2, "--out", tmp_path / "r",
+                             "--film", tmp_path / "steps", "--film-of", "noisy")
+    side = answer["request"]["request"]["a"]
+    assert side["mode"] == "curve" and side["curve_1"] == [[1, 2]] and len(side["curve_0"]) > 1 and all(-2 <= g0 <= 0 for _, g0 in side["curve_0"])
+    assert len(list((tmp_path / "steps").glob("*.png"))) == 2
+
+
+@pytest.mark.parametrize(("words", "error"), [(("--film", "a.webm"), "cannot be written as .webm"), (("--mode", "curve", "--curve1", "1-2"), "not a curve"),
+                                              (("--model", "toy-1d", "--mode", "cfg", "--film", "a.gif"), "no pictures to film")])
+def test_a_film_or_curve_that_cannot_be_is_refused_before_anything_is_drawn(vernier, tmp_path, words, error):
+    status, answer = vernier("sample", *FAST, *words, "--out", tmp_path / "out")
+    assert status == 1 and error in answer["error"] and answer["remedy"] and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("text", "error"), [("{", "could not be read"), ("{}", "not a Vernier request"), ('{"vernier": 99}', "newer")])
 def test_run_refuses_what_is_no_request(vernier, tmp_path, text, error):
     file = tmp_path / "request.json"

@@ -142,7 +142,12 @@ def _name(label: int, names: tuple[str, ...]) -> str:
 
 def guidance_word(settings: Sampling) -> str:
     """Mode and coefficients: "ReCFG  gamma_1 3.0"."""
-    text = f"{MODE_WORDS[settings.mode]}  \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE} {settings.gamma_1:.2f}"
+    low, high = settings.gamma_1, settings.gamma_1
+    if settings.mode == "curve" and settings.curve_1:
+        low, high = (end(value for _, value in settings.curve_1) for end in (min, max))
+    text = f"{MODE_WORDS[settings.mode]}  \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE} {low:.2f}"
+    if low != high:
+        text += f" to {high:.2f}"
     if settings.mode == "free":
         text += f"  \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO} {gamma_0_of(settings):.2f}"
     return text

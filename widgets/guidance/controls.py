@@ -1,6 +1,7 @@
 """The left panel: every control of a request. Shows one, proposes another; stores nothing but which side it edits."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from engines.guidance import curves
+from engines.guidance.outcome import Side
 from engines.guidance.request import Grid, GuidanceRequest, Sampling
 from widgets import tokens
 from widgets.fields import Chips, Choice, Labelled, Section, SeedField
 from widgets.guidance import catalog
+from widgets.guidance.curve_editor import CurveEditor
 from widgets.guidance.grid_controls import GridSection
 from widgets.guidance.prompt_fields import PromptFields
 from widgets.paint import Caption
@@ -19,7 +23,7 @@ from widgets.vernier_slider import Scale, VernierSlider
 
 WIDTH_PX = 328
 BOTH, SIDE_A, SIDE_B = "both", "a", "b"
-OF_ONE_SIDE = {"mode", "gamma_0"}  # what tells A from B: never changed on both at once
+OF_ONE_SIDE = {"mode", "gamma_0", "curve_1", "curve_0"}  # what tells A from B: never changed on both at once
 NOISE = {"seed", "seed_2", "seed_mix", "count"}  # always shared: A and B grow from the same noise
 G1, G0 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}", "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO}"
 
@@ -91,6 +95,11 @@ class Controls(QScrollArea):
                                  "As calibrated: the level that was measured to be best for this model.", field="guide_below"),
                     self._slider("sharpness", "Sharpness", catalog.SHARPNESS,
                                  "0 gives each class its own variety back, 1 keeps the narrower, crisper choice that guidance makes."))
+        self.curve = CurveEditor()
+        self.curve.proposed.connect(lambda curve_1, curve_0, text, gesture: self._propose("curve_1", curve_1, text, gesture, curve_0=curve_0))
+        self.curve.released.connect(self.released)
+        self.curve.compare_asked.connect(self._compare_constant)
+        section.add(self.curve)
         self.warning = Caption("", tokens.CAPTION_PX, "warn")
         self.warning.setWordWrap(True)
         section.add(self.warning)
@@ -192,6 +201,11 @@ class Controls(QScrollArea):
             self.sliders[name].set_ink("second" if self._edited == SIDE_B else "accent")
         self.sliders["gamma_1"].note.setText("" if free else self._second(settings))
         self.sliders["gamma_0"].note.setText(f"S {g1 + g0:.2f}")
+        self.curve.setVisible(settings.mode == "curve")
+        if settings.mode == "curve":
+            other = request.b if settings is request.a else request.a
+            compared = other is not None and other.mode == "cfg" and _constant(other) == _constant(settings)
+            self.curve.show_settings(settings, "second" if self._edited == SIDE_B else "accent", compared)
         self._warn(settings, g1 + g0)
         for part in (self._label_2_row, self.sliders["blend"], self.seed_2.parentWidget(), self.sliders["seed_mix"]):
             part.setEnabled(not toy)
@@ -200,7 +214,7 @@ class Controls(QScrollArea):
             part.setVisible(pipeline is None)  # their networks take one class at a time
 
     def _second(self, settings: Sampling) -> str:
-        words = {"recfg": f"{G0} rectified", "literal": f"{G0} literal", "calibrated": "offset calibrated"}
+        words = {"recfg": f"{G0} rectified", "literal": f"{G0} literal", "calibrated": "offset calibrated", "curve": "constant"}
         return words.get(settings.mode, f"{G0} {1 - settings.gamma_1:.2f}")
 
     def _warn(self, settings: Sampling, total: float) -> None:
@@ -228,6 +242,11 @@ class Controls(QScrollArea):
         self.label_2.set_choices([(None, "none", None), *classes])
         self.label_2.setCurrentIndex(0 if settings.label_2 is None else settings.label_2 + 1)
 
+    def show_run(self, sides: Sequence[Side]) -> None:
+        """Where the steps of the edited side fell, and what its rectified curve is made of."""
+        side = sides[min(len(sides) - 1, 1 if self._edited == SIDE_B else 0)]
+        self.curve.show_run(tuple(sorted({float(rho) for rho in side.per_step.get("rho", ())})), side.rectified, side.tuned_level)
+
     def show_interval(self, text: str) -> None:
         """How the interval looks in steps, once the engine has said so."""
         self.interval.setText(text)
@@ -242,15 +261,15 @@ class Controls(QScrollArea):
             value = math.inf if value >= catalog.HIGHEST else value
         self._propose(field, value, title, gesture=name)
 
-    def _propose(self, field: str, value: Any, text: str, gesture: str | None = None) -> None:
+    def _propose(self, field: str, value: Any, text: str, gesture: str | None = None, **more: Any) -> None:
         typed = self.prompts.pending() if self.prompts.isVisible() and field != "model" else {}  # a slider may be moved before Enter was pressed
-        changes = typed | {field: value} | self._consequences(field, value)
+        changes = typed | {field: value} | more | self._consequences(field, value)
         both = self._request.b is not None and (field in NOISE or (self._edited == BOTH and field not in OF_ONE_SIDE))
         request = self._request
         if request.b is not None and (both or self._edited == SIDE_B):
-            request = replace(request, b=replace(request.b, **changes))
+            request = replace(request, b=self._changed(request.b, changes))
         if request.b is None or both or self._edited != SIDE_B:
-            request = replace(request, a=replace(request.a, **changes))
+            request = replace(request, a=self._changed(request.a, changes))
         self.proposed.emit(request, text, gesture)
 
     def _propose_grid(self, grid: Grid, changes: dict[str, Any]) -> None:
@@ -263,6 +282,22 @@ class Controls(QScrollArea):
         """Unfolds the grid's section and brings it into sight."""
         self.grid.head.setChecked(True)
         QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.grid))
+
+    def _changed(self, side: Sampling, changes: dict[str, Any]) -> Sampling:
+        """A side with its changes; the preset of a curve follows a strength that moves."""
+        if "gamma_1" in changes and side.mode == "curve":
+            side = curves.with_strength(side, changes["gamma_1"], self.curve.ratio())
+        return replace(side, **changes)
+
+    def _compare_constant(self) -> None:
+        """The other side becomes CFG with the curve's constant, or goes when it is that already."""
+        request, settings = self._request, self.shown()
+        constant = _constant(settings)
+        if settings is request.b:
+            request = replace(request, a=settings, b=None) if self.curve.compared() else replace(request, a=constant)
+        else:
+            request = replace(request, b=None if self.curve.compared() else constant)
+        self.proposed.emit(request, "compare with the constant", None)
 
     def _consequences(self, field: str, value: Any) -> dict[str, Any]:
         """What else must change so that the request makes sense."""
@@ -279,6 +314,9 @@ class Controls(QScrollArea):
                     "count": count, "steps": steps}
         if field == "mode" and value == "free" and settings.gamma_0 is None:
             return {"gamma_0": round(1 - settings.gamma_1, 2)}
+        if field == "mode" and value == "curve" and not settings.curve_1:
+            curve_1, curve_0 = curves.constant(settings.gamma_1)
+            return {"curve_1": curve_1, "curve_0": curve_0}
         if field == "label_2":
             return {"blend": 0.0 if value is None else settings.blend or 0.5}
         if field == "blend" and value and settings.label_2 is None:
@@ -287,3 +325,8 @@ class Controls(QScrollArea):
         if field == "seed_mix" and settings.seed_2 is None:
             return {"seed_2": (settings.seed + 1) % 2**31}
         return {}
+
+
+def _constant(settings: Sampling) -> Sampling:
+    """What a curve is compared with: CFG with its constant gamma_1."""
+    return replace(settings, mode="cfg", curve_1=(), curve_0=())

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.request import GuidanceRequest
 from widgets import tokens
-from widgets.guidance import catalog
+from widgets.guidance import catalog, film_frames
 from widgets.guidance.closeup import Closeup
+from widgets.guidance.film_strip import FilmStrip
 from widgets.guidance.grid_page import GridPage
 from widgets.guidance.toy_view import ToyView
 from widgets.image_view import ImageGrid, difference, to_qimage
@@ -31,7 +32,8 @@ class Stage(QWidget):
         self.setObjectName("stage")
         self.outcome: Outcome | None = None
         self.exporter: Callable[[Side, int], Path | None] = lambda side, index: None
-        self._flipped, self._extra = False, []
+        self._flipped, self._kind, self._extra = False, "predicted", []
+        self._request = GuidanceRequest()
         self._titles = [Caption("", tokens.BODY_PX, ink, semibold=True) for ink in ("accent", "second")]
         self._draft = Caption("", tokens.CAPTION_PX, "muted")
         self.grids = [ImageGrid(f"Samples of side {name}") for name in "AB"]
@@ -52,6 +54,13 @@ class Stage(QWidget):
         column.addLayout(self._toolbar())
         column.addLayout(self._heads())
         column.addWidget(self.pages, 1)
+        self.film = FilmStrip()
+        self.film.hide()
+        column.addWidget(self.film)
+        self.film.moved.connect(lambda step: self._show_step())
+        self.film.kind_changed.connect(self._set_kind)
+        self.film.save_asked.connect(lambda: self.asked.emit("save_film"))
+        self.film.left.connect(lambda: self.asked.emit("film"))
         for k, grid in enumerate(self.grids):
             grid.opened.connect(lambda index, k=k: self.open(self._side_of(k), index))
             grid.copy_asked.connect(lambda index, k=k: self.copy(self._side_of(k), index))
@@ -79,6 +88,9 @@ class Stage(QWidget):
         bar.addWidget(self.grid_button)
         bar.addStretch(1)
         bar.addWidget(self._draft)
+        self.film_button = GlyphButton("film", "Film of the denoising", "Every step from noise to picture (F)", checkable=True)
+        self.film_button.clicked.connect(lambda: self.asked.emit("film"))
+        bar.addWidget(self.film_button)
         self.smooth = GlyphButton("smooth", "Smooth enlargement", "Smooth or crisp pixels (M)", checkable=True)
         self.smooth.clicked.connect(lambda: self.asked.emit("smooth"))
         bar.addWidget(self.smooth)
@@ -118,6 +130,7 @@ class Stage(QWidget):
     # showing ---------------------------------------------------------------------------------------------------------
     def show_request(self, request: GuidanceRequest) -> None:
         """Which buttons are down; the picture itself follows with its outcome."""
+        self._request = request
         both = request.b is not None
         toy = catalog.is_toy(request.a)
         self.compare.setChecked(both)
@@ -131,8 +144,9 @@ class Stage(QWidget):
     def show_outcome(self, outcome: Outcome, request: GuidanceRequest) -> None:
         """Draws it, in the view that `request` asks for. A large image stays open and follows."""
         self.outcome = outcome
+        self._show_film()
         if outcome.sides[0].toy is not None:
-            self.toys.show_outcome(outcome)
+            self.toys.show_outcome(outcome, self._step())
             if self.pages.currentWidget() not in self._extra:
                 self.pages.setCurrentWidget(self.toys)
         else:
@@ -151,7 +165,7 @@ class Stage(QWidget):
         outcome = self.outcome
         if outcome is None:
             return
-        images = [side.images for side in outcome.sides]
+        images = [self._images(side) for side in outcome.sides]
         comparable = len(images) == 2 and images[0] is not None and images[1] is not None and images[0].shape == images[1].shape
         view = request.view if comparable else "side"
         self._name(request, view)
@@ -192,6 +206,63 @@ class Stage(QWidget):
         for grid in (*self.grids, *self.closeup.grids, self.grid.view):
             grid.set_smooth(smooth)
 
+    # film ------------------------------------------------------------------------------------------------------------
+    def set_filming(self, on: bool) -> None:
+        """Opens or closes the film of what is shown."""
+        self.film.setVisible(on)
+        self.film_button.setChecked(on)
+        if self.outcome is not None:
+            self._show_film()
+            self._show_step()
+        if on:
+            self.film.strip.setFocus()
+
+    def _show_film(self) -> None:
+        """The strip of the outcome's film; it fades where there is none yet."""
+        if not self.film.isVisibleTo(self):
+            return
+        sides = self.outcome.sides
+        if self.outcome.draft or self.outcome.unfinished or not film_frames.has_film(self.outcome):
+            return self.film.wait()
+        levels = film_frames.levels(self.outcome)
+
+        def picture(row: int, step: int) -> QImage:
+            return film_frames.thumbnail(sides[row], self._kind, step, len(levels), (self.chosen() or (0, 0))[1])
+
+        self.film.show_film(levels, len(sides), picture, sides[0].toy is None)
+
+    def _step(self) -> int | None:
+        """The step to show; None for the finished pictures."""
+        strip = self.film.strip
+        return strip.step if self.film.isVisibleTo(self) and not strip.stale and strip.step < len(strip.levels) - 1 else None
+
+    def _images(self, side: Side) -> np.ndarray | None:
+        """A side's images at the step that is shown."""
+        step = self._step()
+        return side.images if step is None or side.film is None else film_frames.at(side.film, self._kind, step, len(self.film.strip.levels))
+
+    def _show_step(self) -> None:
+        outcome = self.outcome
+        if outcome is None:
+            return
+        if outcome.sides[0].toy is not None:
+            self.toys.show_outcome(outcome, self._step())
+        elif self.pages.currentWidget() is self.closeup:
+            images = self._images(outcome.sides[self.closeup.side])
+            if self.closeup.index < len(images):
+                self.closeup.grids[0].set_images(images[self.closeup.index][None])
+        self._arrange(self._request)
+
+    def filmed(self) -> tuple[Outcome, str, int | None] | None:
+        """What a saved film holds: outcome, kind, and the image that is open large; None without a film of images."""
+        if self.outcome is None or any(side.film is None for side in self.outcome.sides):
+            return None
+        return self.outcome, self._kind, self.closeup.index if self.pages.currentWidget() is self.closeup else None
+
+    def _set_kind(self, kind: str) -> None:
+        self._kind = kind
+        self._show_step()
+
     # one image -------------------------------------------------------------------------------------------------------
     def _side_of(self, grid: int) -> int:
         """The side that a grid shows at the moment."""
@@ -213,6 +284,9 @@ class Stage(QWidget):
             return
         self.closeup.show_image(self.outcome.sides[side], side, index)
         self.pages.setCurrentWidget(self.closeup)
+        self.film.strip.redraw()
+        if self._step() is not None:
+            self._show_step()
 
     def grid_shown(self) -> bool:
         return self.pages.currentWidget() is self.grid
@@ -220,7 +294,8 @@ class Stage(QWidget):
     def copy(self, side: int, index: int) -> None:
         """Puts one image on the clipboard."""
         if self.outcome is not None:
-            image: np.ndarray = self.outcome.sides[side].images[index]
+            images: np.ndarray = self._images(self.outcome.sides[side])
+            image = images[min(index, len(images) - 1)]
             QGuiApplication.clipboard().setImage(to_qimage(image))
 
     def escape(self) -> bool:

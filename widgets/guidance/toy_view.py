@@ -42,7 +42,8 @@ class ToyView(QWidget):
         flat = outcome is not None and outcome.sides[0].toy is not None and len(outcome.sides[0].toy.axes) == 1
         return [self.density, self.paths] if flat else []
 
-    def show_outcome(self, outcome: Outcome) -> None:
+    def show_outcome(self, outcome: Outcome, step: int | None = None) -> None:
+        """The samples at the end, or after a step (0 is the first)."""
         sides = [side for side in outcome.sides if side.toy]
         if not sides:
             return
@@ -50,26 +51,44 @@ class ToyView(QWidget):
         self._line.setVisible(flat)
         self._plane.setVisible(not flat)
         if flat:
-            self._show_line(sides)
+            self._show_line(sides, step)
         else:
             for k, plane in enumerate(self._planes):
                 plane.setVisible(k < len(sides))
                 if k < len(sides):
-                    plane.show_side(sides[k])
+                    plane.show_side(sides[k], step)
 
-    def _show_line(self, sides: list[Side]) -> None:
+    def _show_line(self, sides: list[Side], step: int | None) -> None:
         axis = sides[0].toy.axes[0]
         curves = [Curve("data q(x | c)", axis, sides[0].toy.true_density, "muted", filled=True)]
-        curves += [Curve(f"{name}  {catalog.guidance_word(side.settings)}", axis, side.toy.sampled_density, ink)
+        curves += [Curve(f"{name}  {catalog.guidance_word(side.settings)}", axis, _density(side, step), ink)
                    for name, ink, side in zip("AB", INKS, sides, strict=False)]
         self.density.set_curves(curves, y_from_zero=True)
         lines = []
         for ink, side in zip(INKS, sides, strict=False):
-            steps = np.arange(len(side.trajectories), dtype=float)
-            paths = side.trajectories[:, :24, 0].T
-            ends = np.append(np.tile(steps, (len(paths), 1)), np.full((len(paths), 1), np.nan), 1)  # NaN lifts the pen between two paths
-            lines.append(Curve("", ends.ravel()[:-1], np.append(paths, np.full((len(paths), 1), np.nan), 1).ravel()[:-1], ink))
+            whole = len(side.trajectories)
+            if step is not None:
+                lines.append(_walks(side, whole, "border"))
+            lines.append(_walks(side, whole if step is None else min(step + 2, whole), ink))
         self.paths.set_curves(lines)
+
+
+def _walks(side: Side, steps: int, ink: str) -> Curve:
+    """The first 24 paths over so many steps."""
+    paths = side.trajectories[:steps, :24, 0].T
+    lift = np.full((len(paths), 1), np.nan)  # NaN lifts the pen between two paths
+    places = np.tile(np.arange(steps, dtype=float), (len(paths), 1))
+    return Curve("", np.append(places, lift, 1).ravel()[:-1], np.append(paths, lift, 1).ravel()[:-1], ink)
+
+
+def _density(side: Side, step: int | None) -> np.ndarray:
+    """The samples' density over the toy's axis: at the end as the engine gives it, after a step from the paths that are kept."""
+    if step is None:
+        return side.toy.sampled_density
+    axis = side.toy.axes[0]
+    points = side.trajectories[min(step + 1, len(side.trajectories) - 1), :, 0]
+    width = 1.06 * max(float(points.std()), 0.05) * len(points) ** -0.2  # Silverman's bandwidth
+    return np.exp(-0.5 * ((axis[:, None] - points[None]) / width) ** 2).mean(1) / (width * np.sqrt(2 * np.pi))
 
 
 class Plane(QWidget):
@@ -77,7 +96,7 @@ class Plane(QWidget):
 
     def __init__(self, ink: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._ink, self._view, self._side = ink, None, None
+        self._ink, self._view, self._side, self._step = ink, None, None, None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
 
@@ -95,12 +114,12 @@ class Plane(QWidget):
             self._view.addItem(item)
         self._column.addWidget(self._view, 1)
 
-    def show_side(self, side: Side) -> None:
+    def show_side(self, side: Side, step: int | None = None) -> None:
         import pyqtgraph as pg
 
         if self._view is None:
             self._build()
-        self._side = side
+        self._side, self._step = side, step
         axis = side.toy.axes[0]
         half = (axis[1] - axis[0]) / 2
         span = axis[-1] - axis[0] + 2 * half
@@ -112,14 +131,15 @@ class Plane(QWidget):
         self._image.setImage(side.toy.true_density, autoLevels=False, levels=(0, float(side.toy.true_density.max())))
         self._image.setLookupTable(pg.ColorMap([0.0, 1.0], [ground, peak]).getLookupTable(nPts=256))
         self._image.setRect(QRectF(axis[0] - half, axis[0] - half, span, span))
-        points = side.points[:DOTS]
+        walked = side.trajectories if step is None else side.trajectories[: step + 2]
+        points = side.points[:DOTS] if step is None else walked[-1]
         self._dots.setData(points[:, 0], points[:, 1], brush=color(self._ink, 0.55))
-        paths = side.trajectories[:, :32].transpose(1, 0, 2)
+        paths = walked[:, :32].transpose(1, 0, 2)
         lifted = np.concatenate([paths, np.full((len(paths), 1, 2), np.nan)], 1).reshape(-1, 2)
         self._paths.setData(lifted[:, 0], lifted[:, 1], connect="finite", pen=pg.mkPen(color("text", 0.25), width=1))
         self._view.setRange(xRange=(-4, 4), yRange=(-4, 4), padding=0)
 
     def changeEvent(self, event) -> None:  # noqa: N802
         if event.type() == event.Type.PaletteChange and self._side is not None:
-            self.show_side(self._side)
+            self.show_side(self._side, self._step)
         super().changeEvent(event)

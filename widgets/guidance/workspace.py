@@ -12,6 +12,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from engines.guidance.film import SaveFilm, form_of
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.picture import caption, contact_sheet, read_png_request, save_png, save_side
@@ -20,7 +21,7 @@ from engines.guidance.request import Draw, GuidanceRequest, unwrap, wrap
 from engines.job import EngineError
 from engines.weights import read_header
 from widgets import plot_files, tokens
-from widgets.guidance import catalog
+from widgets.guidance import catalog, film_frames
 from widgets.guidance.atlas_desk import AtlasDesk
 from widgets.guidance.atlas_map import Figure
 from widgets.guidance.atlas_panel import AtlasPanel
@@ -36,6 +37,7 @@ from widgets.plots import Plot
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
 RESULTS = 48  # finished outcomes kept, so that going back costs nothing
+FILMS = 3  # of so many their films too
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".bin")
 
 
@@ -50,7 +52,8 @@ class GuidanceWorkspace(QWidget):
         super().__init__(parent)
         self._document, self._worker, self._background, self._samples = document, worker, background, samples
         self._results: OrderedDict[tuple, Outcome] = OrderedDict()
-        self._sliding, self._smooth = False, False
+        self._sliding, self._smooth, self._filming = False, False, False
+        self._saving: dict[int, str] = {}  # films being written, by their tickets
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
         self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
@@ -109,6 +112,7 @@ class GuidanceWorkspace(QWidget):
         self._connect_atlas()
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
+        self._background.done.connect(self._on_saved)
         self.fetch_strip.cancelled.connect(lambda: self._background.cancel(self._fetching))
         self._background.progress.connect(lambda ticket, part, text: self.fetch_strip.show_progress(part, text) if ticket == self._fetching else None)
         for signal in (self._background.stopped, self._background.failed, self._background.done):
@@ -117,7 +121,7 @@ class GuidanceWorkspace(QWidget):
     def _connect_atlas(self) -> None:
         for panel in self.atlas_panels:
             panel.adopted.connect(self._adopt_pair)
-            panel.enlarged.connect(lambda: self.stage.show_page(self.atlas_panels[1]))
+            panel.enlarged.connect(lambda: self._show_page(self.atlas_panels[1]))
             panel.closed.connect(lambda: self.stage.leave_page(self._document.request))
             for other in self.atlas_panels:
                 panel.layer_chosen.connect(other.set_layer)
@@ -126,6 +130,12 @@ class GuidanceWorkspace(QWidget):
         for plot in (*(panel.map for panel in self.atlas_panels), *self.findChildren(Plot)):
             plot.saved.connect(self.worked)
             plot.save_failed.connect(lambda error: self.noticed.emit("bad", str(error), error.remedy))
+
+    def _show_page(self, page: QWidget) -> None:
+        """A page in the picture's place; the film belongs to the picture and is put away."""
+        if self._filming:
+            self._film()
+        self.stage.show_page(page)
 
     def _show_atlas_settings(self) -> None:
         self.atlas.show_settings(self.controls.shown())
@@ -145,6 +155,7 @@ class GuidanceWorkspace(QWidget):
                 "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
+                "guidance.film": self._film, "guidance.play": self._play, "guidance.save_film": self._save_film,
                 "guidance.grid": self._toggle_grid, "guidance.save_plots": self._save_plots, "guidance.atlas": self._show_atlas,
                 "guidance.hub": self._ask_hub, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
@@ -202,7 +213,7 @@ class GuidanceWorkspace(QWidget):
         self.history.show_current(request)
         self._show_atlas_settings()
         known = self._results.get(_key(request))
-        if known is not None:
+        if known is not None and (not self._filming or film_frames.has_film(known)):
             self._rest.stop()
             self._worker.cancel()
             self._show_finished(known)
@@ -216,8 +227,9 @@ class GuidanceWorkspace(QWidget):
         """The request in full. Called when a slider rests, and for everything that is chosen rather than slid."""
         self._rest.stop()
         self._document.end_gesture()
-        if _key(self._document.request) not in self._results:
-            self._worker.submit(Draw(self._document.request))
+        known = self._results.get(_key(self._document.request))
+        if known is None or (self._filming and not film_frames.has_film(known)):
+            self._worker.submit(Draw(self._document.request, film=self._filming))
 
     def _released(self) -> None:
         if self._rest.isActive():
@@ -233,8 +245,12 @@ class GuidanceWorkspace(QWidget):
                 self.insight.show_outcome(outcome)
             return
         self._results[_key(outcome.request)] = outcome
+        self._results.move_to_end(_key(outcome.request))
         while len(self._results) > RESULTS:
             self._results.popitem(last=False)
+        filmed = [key for key, found in self._results.items() if film_frames.has_film(found)]
+        for key in filmed[:-FILMS]:
+            self._results[key] = film_frames.without_film(self._results[key])
         self.history.add(outcome.request, _thumbnail(outcome))
         if _key(outcome.request) == _key(self._document.request):
             self.history.show_current(self._document.request)
@@ -250,6 +266,7 @@ class GuidanceWorkspace(QWidget):
         self.insight.show_outcome(outcome)
         self.atlas.show_outcome(outcome)
         notes = [note for side in outcome.sides for note in side.notes]
+        self.controls.show_run(outcome.sides)
         self.controls.show_interval(next((note for note in notes if note.startswith("guided in")), "all steps are guided"))
         self.controls.prompts.say("; ".join(dict.fromkeys(note for note in notes if "prompt is too long" in note)))
         if catalog.class_names(outcome.sides[0].settings.model, Path()) == ():
@@ -344,6 +361,49 @@ class GuidanceWorkspace(QWidget):
         if request.b is not None:
             self._document.replace(replace(request, a=request.b, b=request.a), "swap")
 
+    def _film(self) -> None:
+        """Opens the film of the denoising in the place of the history, or goes back."""
+        if self.stage.grid_shown():
+            self._toggle_grid()
+        self._filming = not self._filming
+        self.history.setVisible(not self._filming)
+        self.stage.set_filming(self._filming)
+        if self._filming and not self._rest.isActive():
+            self._refine()
+
+    def _play(self) -> None:
+        if not self._filming:
+            self._film()
+        self.stage.film.toggle()
+
+    def _save_film(self) -> None:
+        if not self._filming:
+            self._film()
+        if self.stage.filmed() is None:
+            return self.noticed.emit("info", "There is no film to save yet.", "Images can be filmed once every step of them is drawn; toys cannot.")
+        dialog = QFileDialog(self, "Save film", f"{Path(self._document.request.a.model).stem}.gif",
+                             "Animated GIF (*.gif);;MP4 video (*.mp4);;PNG pictures in a folder (*)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.filterSelected.connect(lambda text: dialog.setDefaultSuffix({"A": "gif", "M": "mp4"}.get(text[:1], "")))
+        dialog.setDefaultSuffix("gif")
+        dialog.fileSelected.connect(lambda name: self.save_film_to(Path(name)))
+        dialog.open()
+
+    def save_film_to(self, path: Path) -> None:
+        """The film of both sides, or of the image that is open, written on the background lane."""
+        outcome, kind, image = self.stage.filmed()
+        try:
+            form_of(path)
+        except EngineError as error:
+            return self.noticed.emit("bad", str(error), error.remedy)
+        task = SaveFilm(path, tuple(side.film for side in outcome.sides), wrap(outcome.request), kind, image)
+        self._saving[self._background.submit(task)] = path.name
+        self.worked.emit(f"Writing {path.name}")
+
+    def _on_saved(self, ticket: int, result: object) -> None:
+        if ticket in self._saving:
+            self.worked.emit(f"Saved {self._saving.pop(ticket)}")
+
     def _star(self) -> None:
         if not self.history.star(self._document.request):
             self.noticed.emit("info", "There is nothing to star yet.", "A result can be kept once it has been drawn.")
@@ -357,7 +417,7 @@ class GuidanceWorkspace(QWidget):
         if self.stage.grid_shown():
             self.stage.leave_page(self._document.request)
         else:
-            self.stage.show_page(self.stage.grid)
+            self._show_page(self.stage.grid)
             self.controls.show_grid()
 
     def _draw_grid(self) -> None:
@@ -440,7 +500,7 @@ class GuidanceWorkspace(QWidget):
             self.stage.leave_page(self._document.request)
         else:
             self.insight.tabs.show_page("Atlas")
-            self.stage.show_page(self.atlas_panels[1])
+            self._show_page(self.atlas_panels[1])
             self.atlas_panels[1].map.setFocus()
 
     def _adopt_pair(self, gamma_1: float, total: float) -> None:
