@@ -88,6 +88,13 @@ class GuidanceEngine:
             self._calibrations[key] = calibrations.read(path, self.model(name))
         return self._calibrations[key]
 
+    def forget(self, name: str) -> None:
+        """A model file of one's own has been written anew: it and what belongs to it are read again when next asked for."""
+        self._models.pop(name, None)
+        for cache in (self._tables, self._calibrations):
+            for key in [key for key in cache if key.startswith(f"{name}\n")]:
+                cache.pop(key, None)
+
     def close(self) -> None:
         for cache in (self._models, self._tables, self._calibrations):
             cache.clear()
