@@ -139,7 +139,8 @@ class Window(QMainWindow):
             "job.cancel": self._escape, "help.palette": lambda: self._palette.present(), "help.keys": lambda: self._sheet.present(),
             "help.welcome": self._show_welcome, "help.about": self._about}
         slots |= {f"view.{choice}": lambda _=True, choice=choice: self._choose_theme(choice) for choice in ("system", "dark", "light")}
-        for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "new_seed", "lock_seed", "star", "smooth"):
+        for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "new_seed", "lock_seed", "star", "smooth",
+                     "train"):
             slots[f"guidance.{name}"] = lambda *on, name=name: self._command(f"guidance.{name}", *on)
         return slots
 
@@ -238,7 +239,8 @@ class Window(QMainWindow):
             if any(workspace.open_path(path) for workspace in self.workspaces.values()):
                 return True
             raise EngineError(f"Vernier cannot open {path.name}.",
-                              remedy="It opens *.vernier sessions, PNG pictures it saved, and .safetensors models and tables.")
+                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, and folders whose "
+                                     "subfolders hold the pictures of a class each.")
         except EngineError as error:
             self.notices.fail(error)
         return False

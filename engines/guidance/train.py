@@ -202,7 +202,8 @@ class Run:
                        "config": net.config.to_dict(), "schedule": net.schedule.describe(), "credit": data.credit, "licence": data.licence}
         self.average = {name: p.detach().clone() for name, p in net.named_parameters()}
         self.optimiser = torch.optim.AdamW(net.parameters(), lr=request.rate, betas=(0.9, 0.99), weight_decay=0.0)
-        self.step, self.hours, self.loss, self.clock = 0, 0.0, 1.0, time.monotonic()
+        self.step, self.hours, self.clock = 0, 0.0, time.monotonic()
+        self._loss = torch.ones((), device=next(net.parameters()).device)  # stays there: reading it every step would make a GPU wait
         self._began = (0, 0.0)  # step and hours of the last start
         self._kind = precision(next(net.parameters()).device)
 
@@ -233,8 +234,8 @@ class Run:
     def moment(self, notes: tuple[str, ...] = (), images: np.ndarray | None = None, each: int = 0, classes: tuple[str, ...] = ()) -> Moment:
         return Moment(self.step, self.fraction(), self.hours, self.loss, self.seconds_left(), images, each, classes, notes)
 
-    def update(self, x_0: Tensor, c: Tensor, draws: torch.Generator, group: Any, check: Any = lambda: None) -> float:
-        """One step of Adam and of the average; the running loss. `check` may raise between two pieces: then nothing has moved."""
+    def update(self, x_0: Tensor, c: Tensor, draws: torch.Generator, group: Any, check: Any = lambda: None) -> None:
+        """One step of Adam and of the average. `check` may raise between two pieces: then nothing has moved."""
         net, request, schedule = self.net, self.request, self.net.schedule
         size, device = len(x_0), x_0.device
         c = torch.where(torch.rand(size, generator=draws, device=device) < request.drop, net.config.classes, c)
@@ -262,12 +263,16 @@ class Run:
             torch._foreach_lerp_(list(self.average.values()), list(net.parameters()), 1 - decay)
         now = time.monotonic()
         self.hours, self.clock = self.hours + (now - self.clock) / 3600, now
-        if self.step % 10 == 0 or self.step == 1:
-            self.loss += max(0.05, min(1.0, 10 / self.step)) * (total.item() - self.loss)
-            if not math.isfinite(self.loss):
-                raise EngineError(f"The training came apart: its loss is no number at step {self.step:,}.",
-                                  remedy=f"Start over with a lower rate than {request.rate:g}; the last checkpoint is kept.")
-        return self.loss
+        self._loss.lerp_(total, max(0.01, 4 / (self.step + 3)))
+
+    @property
+    def loss(self) -> float:
+        """Averaged over about the last hundred steps. EngineError when it is no number any more."""
+        value = self._loss.item()
+        if not math.isfinite(value):
+            raise EngineError(f"The training came apart: its loss is no number at step {self.step:,}.",
+                              remedy=f"Start over with a lower rate than {self.request.rate:g}; the last checkpoint is kept.")
+        return value
 
     def save(self, path: Path) -> None:
         """The checkpoint, whole or not at all. EngineError when it cannot be written."""
@@ -296,7 +301,8 @@ class Run:
         if (before["classes"], before["config"]) != (self.header["classes"], self.header["config"]):
             raise EngineError(f"The pictures have changed since {name} was written: other classes, or colour where there was none.",
                               remedy="Bring the folder back to what it was, start over, or choose another name for the model.")
-        self.step, self.hours, self.loss = int(meta["step"]), float(meta["hours"]), float(meta["loss"])
+        self.step, self.hours = int(meta["step"]), float(meta["hours"])
+        self._loss.fill_(float(meta["loss"]))
         self._began = (self.step, self.hours)
         with torch.no_grad():
             for name, p in self.net.named_parameters():

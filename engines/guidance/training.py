@@ -21,7 +21,8 @@ from engines.weights import read_header
 SHEET_IMAGES = 4000  # of a set whose pictures are kept beside the model
 MOST_STEPS = 10_000_000
 SIZES = (28, 32, 48, 64)
-THUMBS, ROWS = 8, 12  # pictures shown of a class, and classes shown
+MEASURED_SIZE = 32  # of the pictures on which a step is timed
+THUMBS, ROWS, THUMB_PX = 8, 12, 64  # pictures shown of a class, classes shown, pixels of a side
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class TrainRequest:
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and the run that goes on from it. A folder may be moved and may grow."""
-        own = is_own(self.dataset)
-        fixed = replace(self, steps=0, hours=0.0, threads=0, data="", out="", rate=0.0, dataset="folder" if own else self.dataset)
-        return json.loads(json.dumps(asdict(fixed if own else replace(fixed, size=32, mirror=True))))
+        fixed = replace(self, steps=0, hours=0.0, threads=0, data="", out="", rate=0.0)
+        fixed = replace(fixed, dataset="folder", batch=0) if is_own(self.dataset) else replace(fixed, size=32, mirror=True)
+        return json.loads(json.dumps(asdict(fixed)))
 
     def check(self) -> None:
         """EngineError on a number that no training can use."""
@@ -145,32 +146,31 @@ class LookTask:
     """What a folder holds, and how long a training step takes here. The result is a Look."""
 
     folder: str
-    size: int = 32
 
     def carry_out(self, engine: Any, job: Job) -> "Look":
         from engines.guidance.folders import look, thumbnails
         from engines.guidance.train import device_of, step_seconds
 
         found = look(Path(self.folder), job)
-        job.news(Look(self.folder, found.classes, tuple(map(len, found.files)), found.notes, thumbnails(found, self.size, THUMBS, ROWS)))
+        job.news(Look(self.folder, found.classes, tuple(map(len, found.files)), found.notes, thumbnails(found, THUMB_PX, THUMBS, ROWS)))
         device = device_of(engine)
-        advice = suggested(found.count, self.size, device.type == "cuda")
-        request = TrainRequest(self.folder, self.folder, "", size=self.size, **advice)
+        advice = {size: suggested(found.count, size, device.type == "cuda") for size in SIZES}
+        request = TrainRequest(self.folder, self.folder, "", size=MEASURED_SIZE, **advice[MEASURED_SIZE])
         return Look(self.folder, found.classes, tuple(map(len, found.files)), found.notes, (), advice,
                     step_seconds(request, len(found.classes), device, job))
 
 
 @dataclass(frozen=True)
 class Look:
-    """classes, how many pictures each has, what to know, thumbs[k] uint8 [n, S, S, 3]; then what is suggested and s/step."""
+    """classes, how many pictures each has, what to know, thumbs[k] uint8 [n, S, S, 3]; then what is suggested for each size."""
 
     folder: str
     classes: tuple[str, ...]
     counts: tuple[int, ...]
     notes: tuple[str, ...]
     thumbs: tuple[np.ndarray, ...] = ()
-    advice: dict[str, Any] | None = None
-    step_seconds: float = 0.0
+    advice: dict[int, dict[str, Any]] | None = None
+    step_seconds: float = 0.0  # at MEASURED_SIZE
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def only_one(out: Path):
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
-            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
             if _alive(lock):
                 raise EngineError(f"Another training writes {out.name} at the moment.", remedy="Wait for it, stop it, or choose another name.") from None

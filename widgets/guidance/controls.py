@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from engines.guidance.request import Grid, GuidanceRequest, Sampling
 from widgets import tokens
@@ -28,6 +28,7 @@ class Controls(QScrollArea):
 
     proposed = Signal(object, str, object)
     released = Signal()
+    training_asked = Signal()
 
     def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,8 +72,12 @@ class Controls(QScrollArea):
         self.model.changed.connect(lambda value: self._propose("model", value, "model"))
         self.label.changed.connect(lambda value: self._propose("label", value, "class"))
         self._label_row = Labelled("Class", self.label)
+        self.train = QPushButton()
+        self.train.setToolTip("A model of one's own from a folder of pictures, trained here in the background (Ctrl+T)")
+        self.train.clicked.connect(self.training_asked)
+        self.show_training("")
         section.add(Labelled("Model", self.model), self._label_row,
-                    self._slider("c", "Class c", catalog.NUMBER_C, "The class of the paper's 1-D example is a number: q(x | c) = N(c, 1)."))
+                    self._slider("c", "Class c", catalog.NUMBER_C, "The class of the paper's 1-D example is a number: q(x | c) = N(c, 1)."), self.train)
         self._column.addWidget(section)
 
     def _build_guidance(self) -> None:
@@ -209,13 +214,18 @@ class Controls(QScrollArea):
         self.model.set_choices(rows)
         self.model.set_value(settings.model)
         names = catalog.class_names(settings.model, self._samples) or names or tuple(f"class {k}" for k in range(settings.label + 1))
-        icons = catalog.class_icons(settings.model, self._samples) or (None,) * len(names)
+        icons = catalog.class_icons(settings.model, self._samples)
+        icons = icons if len(icons) == len(names) else (None,) * len(names)
         self._names = names
         classes = [(k, name, icon) for k, (name, icon) in enumerate(zip(names, icons, strict=True))]
         self.label.set_choices(classes)
         self.label.set_value(settings.label)
         self.label_2.set_choices([(None, "none", None), *classes])
         self.label_2.setCurrentIndex(0 if settings.label_2 is None else settings.label_2 + 1)
+
+    def show_training(self, words: str) -> None:
+        """How a training stands; empty where there is none."""
+        self.train.setText(words or "Train on my images\N{HORIZONTAL ELLIPSIS}")
 
     def show_interval(self, text: str) -> None:
         """How the interval looks in steps, once the engine has said so."""

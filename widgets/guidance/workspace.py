@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from engines.guidance import folders
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome, Side
 from engines.guidance.picture import caption, contact_sheet, read_png_request, save_png, save_side
@@ -26,6 +27,7 @@ from widgets.guidance.grid_run import GridRun
 from widgets.guidance.history import THUMB_PX, History
 from widgets.guidance.insight import Insight
 from widgets.guidance.stage import Stage
+from widgets.guidance.training_page import TrainingPage
 from widgets.image_view import to_qimage
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
@@ -49,6 +51,7 @@ class GuidanceWorkspace(QWidget):
         self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
         self.grid_run = GridRun(background, self)
+        self.training, self.middle = TrainingPage(background), QStackedWidget()
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -69,10 +72,12 @@ class GuidanceWorkspace(QWidget):
         foot.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
         foot.addWidget(self.history)
         column.addLayout(foot)
+        for page in (middle, self.training):
+            self.middle.addWidget(page)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        for part, stretch in ((self.controls, 0), (_hairline(), 0), (middle, 1), (_hairline(), 0), (self.insight, 0)):
+        for part, stretch in ((self.controls, 0), (_hairline(), 0), (self.middle, 1), (_hairline(), 0), (self.insight, 0)):
             row.addWidget(part, stretch)
 
     def _connect(self) -> None:
@@ -94,6 +99,12 @@ class GuidanceWorkspace(QWidget):
         self.grid_run.finished.connect(self.worked)
         for told in (self.grid_run.changed, self.grid_run.progressed):
             told.connect(lambda: self.controls.grid.show_run(self.grid_run))
+        self.controls.training_asked.connect(self.show_training)
+        self.training.left.connect(lambda: self.middle.setCurrentIndex(0))
+        self.training.use.connect(self._use_trained)
+        self.training.rewritten.connect(self._forget)
+        self.training.changed.connect(self.controls.show_training)
+        self.training.kept_changed.connect(self.kept_changed)
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
 
@@ -109,17 +120,21 @@ class GuidanceWorkspace(QWidget):
                 "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
-                "guidance.grid": self._toggle_grid, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
+                "guidance.grid": self._toggle_grid, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth),
+                "guidance.train": self.show_training}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
 
     def escape(self) -> bool:
+        if self.middle.currentWidget() is self.training:
+            self.middle.setCurrentIndex(0)
+            return True
         return self.stage.escape()
 
     def kept(self) -> dict[str, Any]:
-        starred = self.history.starred()
-        return {"starred": [wrap(request) for request in starred]} if starred else {}
+        starred, training = self.history.starred(), self.training.kept()
+        return ({"starred": [wrap(request) for request in starred]} if starred else {}) | ({"training": training} if training else {})
 
     def set_kept(self, values: dict[str, Any]) -> None:
         """Starred results of a session; ones that this version cannot read are left out."""
@@ -130,6 +145,8 @@ class GuidanceWorkspace(QWidget):
             except EngineError:
                 continue
         self.history.set_starred(found)
+        if values.get("training"):
+            self.training.set_kept(values["training"])
 
     def open_path(self, path: Path) -> bool:
         """A picture that carries a request, a model, or a table. EngineError with the reason when it is one but will not do."""
@@ -144,6 +161,8 @@ class GuidanceWorkspace(QWidget):
         if suffix in WEIGHT_SUFFIXES:
             self._open_weights(path)
             return True
+        if folders.holds_classes(path):
+            return self._open_pictures(path)
         return False
 
     # drawing ---------------------------------------------------------------------------------------------------------
@@ -153,6 +172,7 @@ class GuidanceWorkspace(QWidget):
         self._sliding = False
 
     def _on_request(self, request: GuidanceRequest) -> None:
+        self.middle.setCurrentIndex(0)
         self.controls.show_request(request, self._names())
         self.stage.show_request(request)
         self.stage.grid.show_request(request, self.controls.class_names())
@@ -244,6 +264,33 @@ class GuidanceWorkspace(QWidget):
         else:
             raise EngineError(f"{path.name} is neither a Vernier model, a ReCFG table nor a calibration.",
                               remedy="Train one with vernier train guidance, build a table with vernier table, or calibrate it with vernier calibrate.")
+
+    # models of one's own ---------------------------------------------------------------------------------------------
+    def show_training(self) -> None:
+        """The training page over the pictures; whatever changes the request brings the pictures back."""
+        self.middle.setCurrentWidget(self.training)
+
+    def _open_pictures(self, folder: Path) -> bool:
+        """A folder of pictures by class goes to the training page."""
+        if not self.training.look_at(str(folder)):
+            self.noticed.emit("info", "A training is under way.", "Pause or stop it first, then drop the folder again.")
+        self.show_training()
+        return True
+
+    def _use_trained(self, model: str) -> None:
+        try:
+            self.open_path(Path(model))
+        except EngineError as error:
+            self.noticed.emit("bad", str(error), error.remedy)
+        self.middle.setCurrentIndex(0)
+
+    def _forget(self, model: str) -> None:
+        """A model file was written anew: nothing drawn with the old one is shown again for it."""
+        catalog.class_names.cache_clear()
+        catalog.class_icons.cache_clear()
+        self.stage.closeup.forget(model)
+        for key in [key for key in self._results if any(side is not None and side.model == model for side in key)]:
+            del self._results[key]
 
     # commands --------------------------------------------------------------------------------------------------------
     def _compare(self) -> None:

@@ -158,7 +158,7 @@ def test_an_image_opens_large_beside_its_nearest_training_image(bench):
     bench.worker.answer()
     bench.workspace.stage.open(0, 2)
     closeup = bench.workspace.stage.closeup
-    assert closeup.grids[1].count() == 1 and "training drawings" in closeup._captions[1].text()
+    assert closeup.grids[1].count() == 1 and "training images" in closeup._captions[1].text()
     assert bench.workspace.escape() and not bench.workspace.escape()
 
 
