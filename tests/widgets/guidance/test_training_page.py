@@ -17,6 +17,7 @@ from engines.worker import BackgroundWorker
 from widgets.guidance.class_rows import LEAST_PX, ClassRow, ClassRows
 from widgets.guidance.training_page import TrainingPage
 
+WAIT_MS = 120_000  # the first training of a process brings in much of torch, on a thread that gives way
 ADVICE = {size: {"widths": (16, 16), "embedding": 32, "steps": 5000, "batch": 4} for size in (28, 32, 48, 64)}
 
 
@@ -258,11 +259,11 @@ def test_a_real_training_in_the_background_pauses_goes_on_and_ends(qtbot, lane, 
     qtbot.addWidget(page)
     request = TrainRequest(str(folder), str(folder), str(tmp_path / "pets.safetensors"), (16, 16), 1, 32, steps=10_000, batch=4, size=8)
     page.start(request)
-    qtbot.waitUntil(lambda: len(page.run._points) >= 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(page.run._points) >= 2, timeout=WAIT_MS)
     page.run.buttons["pause"].click()
-    qtbot.waitUntil(request.state.exists, timeout=30_000)
+    qtbot.waitUntil(request.state.exists, timeout=WAIT_MS)
     page.run.asked.emit("stop")
-    qtbot.waitUntil(lambda: page.run.state == "done", timeout=30_000)
+    qtbot.waitUntil(lambda: page.run.state == "done", timeout=WAIT_MS)
     assert checkpoint(request.out)["step"] >= 2 and (tmp_path / "pets.safetensors").exists() and (tmp_path / "pets.train.png").exists()
 
 
@@ -272,7 +273,7 @@ def test_closing_in_the_middle_keeps_the_checkpoint(qtbot, lane, folder, tmp_pat
     qtbot.addWidget(page)
     request = TrainRequest(str(folder), str(folder), str(tmp_path / "pets.safetensors"), (16, 16), 1, 32, steps=10_000, batch=4, size=8)
     page.start(request)
-    qtbot.waitUntil(lambda: len(page.run._points) >= 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(page.run._points) >= 2, timeout=WAIT_MS)
     assert lane.close(20_000)
     assert checkpoint(request.out)["step"] >= 2 and not list(tmp_path.glob("*.lock")) and not list(tmp_path.glob("*.part"))
     assert not (tmp_path / "pets.safetensors").exists() and page.kept() == asdict(request)
