@@ -238,7 +238,8 @@ class TrainingSetup(QWidget):
             text += f"Measuring how fast this machine trains{DOTS}"
         else:
             each, steps = self._step_seconds(), self._advice()["steps"]
-            text += (f"About {each:.2g} s a step here: {3600 * self.hours.value / each:,.0f} steps in {spoken(3600 * self.hours.value)}; "
+            reach = 3600 * self.hours.value / each
+            text += (f"About {each:.2g} s a step here: {float(f'{reach:.2g}'):,.0f} steps in {spoken(3600 * self.hours.value)}; "
                      f"{steps:,} suggested ({spoken(steps * each)}).")
         self.estimate.setText(text)
 
