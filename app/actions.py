@@ -57,6 +57,8 @@ TABLE = (
     Entry("guidance.new_seed", "Guidance", "New seed", ("N",), "Other noise, unless the seed is locked"),
     Entry("guidance.lock_seed", "Guidance", "Lock the seed", ("L",), "Keep the noise", checkable=True),
     Entry("guidance.star", "Guidance", "Star this result", ("S",), "Keep it in the history strip", ends_group=True),
+    Entry("guidance.train", "Guidance", "Train on my images\N{HORIZONTAL ELLIPSIS}", ("Ctrl+T",),
+          "A model of one's own from a folder whose subfolders are classes", ends_group=True),
     Entry("guidance.smooth", "Guidance", "Smooth enlargement", ("M",), "Smooth or crisp pixels", checkable=True),
     Entry("job.cancel", "Guidance", "Cancel the job", ("Esc",), "Stop what is running"),
     Entry("help.palette", "Help", "Command palette", ("Ctrl+K",), "Type a few letters of any command"),

@@ -78,6 +78,7 @@ QPushButton:hover {{ border-color: {theme.muted}; }}
 QPushButton:focus {{ border: 2px solid {theme.accent}; padding: 3px 11px; }}
 QPushButton:disabled {{ color: {theme.muted}; border-color: {theme.control}; }}
 QPushButton#primary {{ background: {theme.accent}; color: {theme.window}; border-color: {theme.accent}; font-weight: 600; }}
+QPushButton#primary:disabled {{ background: {theme.control}; color: {theme.muted}; border-color: {theme.control}; }}
 QPushButton#quiet {{ background: transparent; border-color: transparent; color: {theme.muted}; }}
 QPushButton#quiet:hover {{ color: {theme.text}; }}
 QPushButton#quiet:focus {{ border-color: {theme.accent}; }}

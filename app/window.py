@@ -28,6 +28,7 @@ from widgets.shortcut_sheet import ShortcutSheet
 from widgets.welcome import Welcome
 
 SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (880, 540), 1120, 2000
+CLOSE_MS = 30_000  # importing torch on a busy machine takes longer than any engine step
 FILTER = "Vernier (*.vernier *.png *.safetensors);;All files (*)"
 MARKS = (
     ("Drag gamma 1", "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
@@ -140,7 +141,7 @@ class Window(QMainWindow):
             "help.welcome": self._show_welcome, "help.about": self._about}
         slots |= {f"view.{choice}": lambda _=True, choice=choice: self._choose_theme(choice) for choice in ("system", "dark", "light")}
         for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "atlas", "film", "play", "save_film",
-                     "save_plots", "hub", "new_seed", "lock_seed", "star", "smooth"):
+                     "save_plots", "hub", "train", "new_seed", "lock_seed", "star", "smooth"):
             slots[f"guidance.{name}"] = lambda *on, name=name: self._command(f"guidance.{name}", *on)
         return slots
 
@@ -239,7 +240,8 @@ class Window(QMainWindow):
             if any(workspace.open_path(path) for workspace in self.workspaces.values()):
                 return True
             raise EngineError(f"Vernier cannot open {path.name}.",
-                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, and diffusers folders.")
+                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, diffusers folders, and folders "
+                                     "whose subfolders hold the pictures of a class each.")
         except EngineError as error:
             self.notices.fail(error)
         return False
@@ -395,8 +397,9 @@ class Window(QMainWindow):
             event.ignore()
             return self._when_safe(self._close_now)
         self._machine.stop()
+        self.hide()  # an engine that is still importing its libraries cannot be interrupted; nobody has to watch it end
         for worker in (*self.backgrounds.values(), *self.workers.values()):
-            if not worker.close():
+            if not worker.close(CLOSE_MS):
                 worker.terminate()
                 worker.wait()
         self.keeper.finish()

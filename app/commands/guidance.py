@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DATASETS = {"emoji3d": "emoji", "fashion-mnist": "fashion-mnist"}
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts its files
 SHEETS = {"emoji3d": "emoji3d_train", "fashion-mnist": "fashion-mnist_reference"}  # all drawings of one, 16 a class of the other
+DATASET_HELP = "emoji, fashion-mnist, or a folder whose subfolders are classes"
 MODEL_HELP = "emoji3d, fashion-mnist, toy-1d, toy-gauss, toy-bimodal, a .safetensors file, or a diffusers folder"
 
 
@@ -47,18 +48,23 @@ def add_parsers(subparsers: Any) -> None:
     table.set_defaults(run=build_table)
 
     train = verbs(subparsers, "train").add_parser("guidance", help="train a class-conditional diffusion model; resumes, scales out with torchrun")
-    train.add_argument("--dataset", required=True, choices=sorted(set(DATASETS.values())))
-    train.add_argument("--data", type=Path, help="folder of the data set (README says where to get it)")
+    train.add_argument("--dataset", required=True, metavar="NAME|DIR", help=DATASET_HELP)
+    train.add_argument("--data", type=Path, help="folder of a data set given by name (README says where to get it)")
     train.add_argument("--out", required=True, help="the .safetensors file to write")
-    train.add_argument("--widths", type=_numbers, default=(64, 128), metavar="W,W,...", help="channels per level (default 64,128)")
-    for name, kind, default in (("blocks", int, 2), ("embedding", int, 192), ("steps", int, 20_000), ("hours", float, 24.0), ("batch", int, 64),
-                                ("rate", float, 6e-4), ("seed", int, 0), ("threads", int, 0)):
+    train.add_argument("--widths", type=_numbers, metavar="W,W,...", help="channels per level (default 64,128; for a folder what fits it and the machine)")
+    for name, kind, default in (("embedding", int, 192), ("steps", int, 20_000), ("batch", int, 64)):
+        train.add_argument(f"--{name}", type=kind, help=f"default {default}; for a folder what fits it and the machine")
+    for name, kind, default in (("blocks", int, 2), ("hours", float, 24.0), ("rate", float, 6e-4), ("seed", int, 0), ("threads", int, 0)):
         train.add_argument(f"--{name}", type=kind, default=default, help=f"default {default}")
+    train.add_argument("--size", type=int, default=32, help="pixels a side of a folder's pictures: 28, 32 (default), 48, 64")
+    train.add_argument("--mirror", choices=("on", "off"), default="on", help="flip a folder's pictures at random; off keeps writing readable")
+    train.add_argument("--sheet", type=Path, metavar="PNG", help="keep a sheet of what the model draws here, written while it trains")
+    train.add_argument("--every", type=float, default=5.0, metavar="MINUTES", help="between two sheets (default 5)")
     train.set_defaults(run=train_model)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", choices=sorted(set(DATASETS.values())), help="default: the shipped model's own")
+    parser.add_argument("--dataset", metavar="NAME|DIR", help=f"default: the shipped model's own; {DATASET_HELP}")
     parser.add_argument("--data", type=Path, help="folder of the data set the model was trained on; a table can also be built from the pictures that ship")
 
 
@@ -206,20 +212,36 @@ def _toy_numbers(side: Any) -> dict[str, Any]:
 def dataset(args: argparse.Namespace) -> str:
     name = args.dataset or DATASETS.get(args.model)
     if name is None:
-        raise EngineError(f"It is not known which data {args.model} was trained on.", remedy="Say so with --dataset emoji or fashion-mnist.")
+        raise EngineError(f"It is not known which data {args.model} was trained on.", remedy="Say so with --dataset: emoji, fashion-mnist or a folder.")
     return name
 
 
-def images(args: argparse.Namespace, name: str, renderings: int = 1) -> "ImageSet":
-    """The data set in --data, where Debian's package puts it, or the pictures of a shipped model."""
+def images(args: argparse.Namespace, name: str, renderings: int = 1, job: Job | None = None) -> "ImageSet":
+    """The data set in --data, where Debian's package puts it, the pictures of a shipped model, or those of a folder of one's own."""
     from engines.guidance import datasets, references
 
+    if datasets.is_own(name):
+        return _own_images(args, name, job)
     folder = folder_of(args, name)
     if folder is not None:
         return datasets.load(name, folder, renderings)
     if args.model not in SHEETS:
         raise EngineError(f"It is not known where the data of {args.model} lie.", remedy="Give their folder with --data.")
     return references.as_image_set(references.read_sheet(resources.path("samples", SHEETS[args.model])), name)
+
+
+def _own_images(args: argparse.Namespace, name: str, job: Job | None) -> "ImageSet":
+    """A folder's pictures in the size and the colours of the model that was trained on them."""
+    from engines.guidance import datasets, folders
+    from engines.weights import read_header
+
+    path = resources.path("weights", f"{args.model}.safetensors") if args.model in DATASETS else Path(args.model)
+    try:
+        config = json.loads(read_header(path)["vernier"])["config"]
+        size, channels = config["image_size"], config["image_channels"]
+    except (KeyError, ValueError, TypeError) as error:
+        raise EngineError(f"{path.name} is not a Vernier diffusion model.", remedy="Train one: vernier train guidance.") from error
+    return folders.load_folder(datasets.folder_of(name), size, job=job, channels=channels)
 
 
 def folder_of(args: argparse.Namespace, name: str) -> Path | None:
@@ -243,15 +265,31 @@ def build_table(args: argparse.Namespace, job: Job) -> dict[str, Any]:
             raise EngineError("A table needs pictures.", remedy="Give --data a folder with one subfolder of pictures for each class or prompt.")
     with Group() as group:
         model = sources.open_model(args.model, resources.path("weights"), group.device)
-        data = pipeline_data.load(folder, model.pixels, args.samples, job) if folder else images(args, dataset(args))
+        data = pipeline_data.load(folder, model.pixels, args.samples, job) if folder else images(args, dataset(args), job=job)
         return tables.build(model, data, args.samples, args.out, job, group, args.batch, args.seed) | {"images": len(data.labels)}
 
 
 def train_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    from engines.guidance.train import TrainRequest, train
+    import torch
 
-    names = ("dataset", "data", "out", "widths", "blocks", "embedding", "steps", "hours", "batch", "rate", "seed", "threads")
-    folder = folder_of(args, args.dataset)
+    from engines.guidance import datasets, folders
+    from engines.guidance.train import train
+    from engines.guidance.training import Live, TrainRequest, suggested
+    from engines.parallel import Group
+
+    if datasets.is_own(args.dataset):
+        folder = datasets.folder_of(args.dataset)
+        defaults = suggested(folders.look(folder, job).count, args.size, torch.cuda.is_available())
+        name = str(folder)
+    else:
+        folder, name, defaults = folder_of(args, args.dataset), args.dataset, {}
     if folder is None:
         raise EngineError("Training data do not ship with Vernier.", remedy="Get them as README says, and give their folder with --data.")
-    return train(TrainRequest(**{name: getattr(args, name) for name in names} | {"data": str(folder)}), job)
+    if not args.every > 0:
+        raise EngineError(f"--every is {args.every:g}.", remedy="It must be above zero.")
+    chosen = {key: value for key in ("widths", "blocks", "embedding", "steps", "hours", "batch", "rate", "seed", "threads", "size")
+              if (value := getattr(args, key)) is not None}
+    request = TrainRequest(**defaults | chosen | {"dataset": name, "data": str(folder), "out": args.out, "mirror": args.mirror == "on"})
+    live = Live(seconds=60 * args.every, sheet=args.sheet) if args.sheet else None
+    with Group() as group:
+        return train(request, job, group, live) | ({"sheet": str(args.sheet)} if args.sheet else {})

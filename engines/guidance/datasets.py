@@ -1,4 +1,5 @@
-"""The two training sets, read from where a package manager unpacked them (or any folder laid out alike).
+"""The training sets: two by name, read from where a package manager unpacked them (or any folder laid out alike), and
+any folder of one's own pictures (engines/guidance/folders.py).
 
 `emoji`          DIR/fluent  the npm package @lobehub/fluent-emoji-3d (drawings, Microsoft Fluent Emoji, MIT)
                  DIR/labels  the npm package emoji-datasource-google (emoji.json: the category of each code point, MIT)
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.job import EngineError
+from engines.guidance.folders import load_folder
+from engines.job import EngineError, Job
 
+NAMES = ("emoji", "fashion-mnist")
 FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 EMOJI = ("face", "animal", "food", "plant", "person", "hand", "vehicle", "building", "clothing", "sky", "heart", "clock", "flag", "symbol")
 TONES = {f"1f3f{k}" for k in "bcdef"}
@@ -33,15 +36,32 @@ class ImageSet:
     classes: tuple[str, ...]
     credit: str
     licence: str
+    notes: tuple[str, ...] = ()  # what a person should know: files left out
 
 
-def load(name: str, folder: Path, renderings: int = 8) -> ImageSet:
-    """The training part of a set by name; EngineError when the folder does not hold it."""
+def is_own(name: str) -> bool:
+    """Whether a data set is named by its folder."""
+    return name not in NAMES
+
+
+def folder_of(name: str) -> Path:
+    """The folder that a data set of one's own is named by. EngineError when there is none."""
+    folder = Path(name)
+    if not folder.is_dir():
+        raise EngineError(f"There is no data set and no folder named {name!r}.", remedy="Use emoji, fashion-mnist, or a folder whose subfolders are classes.")
+    return folder
+
+
+def load(name: str, folder: Path, renderings: int = 8, size: int = 32, mirror: bool = True, job: Job | None = None) -> ImageSet:
+    """The training part of a set by name, or the pictures of the folder `name`, which alone heeds size and mirror.
+
+    EngineError when the folder does not hold it.
+    """
     if name == "emoji":
         return load_emoji(folder, renderings)
     if name == "fashion-mnist":
         return load_fashion(folder, "train")
-    raise EngineError(f"There is no data set named {name!r}.", remedy="Use emoji or fashion-mnist.")
+    return load_folder(folder_of(name), size, mirror, job)
 
 
 def load_fashion(folder: Path, part: str) -> ImageSet:

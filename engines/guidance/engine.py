@@ -116,6 +116,13 @@ class GuidanceEngine:
             raise EngineError(f"{path.name} belongs to another model.", remedy=f"Build it anew: vernier statistics --model {Path(name).name}.")
         return found, ""
 
+    def forget(self, name: str) -> None:
+        """A model file of one's own has been written anew: it and what belongs to it are read again when next asked for."""
+        self._models.pop(name, None)
+        for cache in (self._tables, self._calibrations):
+            for key in [key for key in cache if key.startswith(f"{name}\n")]:
+                cache.pop(key, None)
+
     def close(self) -> None:
         for cache in (self._models, self._tables, self._calibrations, self._statistics):
             cache.clear()

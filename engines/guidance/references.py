@@ -4,6 +4,7 @@ A sheet is one PNG of equal cells, row after row, with a JSON beside it: {"size"
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +43,22 @@ def write_sheet(path: Path, data: ImageSet, rows: np.ndarray, columns: int) -> N
     cells = np.full((-(-n // columns) * columns, h, w, c), 255, np.uint8)
     cells[:n] = images
     sheet = cells.reshape(-1, columns, h, w, c).swapaxes(1, 2).reshape(-1, columns * w, c)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet.squeeze()).save(path.with_suffix(".png"), optimize=True)
     about = {"size": h, "columns": columns, "labels": data.labels[rows].tolist(), "classes": list(data.classes),
              "credit": f"{data.credit} ({data.licence})"}
-    path.with_suffix(".json").write_text(json.dumps(about), "utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for suffix, save in ((".png", lambda part: Image.fromarray(sheet[..., 0] if c == 1 else sheet).save(part, "PNG", optimize=True)),
+                             (".json", lambda part: part.write_text(json.dumps(about), "utf-8"))):
+            part = path.with_suffix(f"{suffix}.part")
+            save(part)
+            os.replace(part, path.with_suffix(suffix))
+    except OSError as error:
+        raise EngineError(f"{path.name} could not be written: {error.strerror or error}.", remedy="Free some space, or choose another folder.") from error
+
+
+def pictures_of(model: str) -> Path:
+    """Where the training pictures of a model of one's own lie: NAME.train.png beside NAME.safetensors."""
+    return Path(model).with_suffix(".train.png")
 
 
 def read_sheet(path: Path) -> Sheet:

@@ -128,6 +128,41 @@ def test_train_then_table_then_sample(vernier, data, tmp_path):
     assert status == 0 and len(answer["files"]) == 1
 
 
+def test_a_folder_of_pictures_becomes_a_model_and_a_table(vernier, tmp_path):
+    place = tmp_path / "pets"
+    for label, name in enumerate(("cat", "dog")):
+        (place / name).mkdir(parents=True)
+        for k in range(3):
+            Image.new("L", (8, 8), 200 * label + 20 * k).save(place / name / f"{k}.png")
+    weights, sheet = tmp_path / "pets.safetensors", tmp_path / "sheet.png"
+    status, facts = vernier("train", "guidance", "--dataset", place, "--out", weights, "--steps", 3, "--size", 8, "--widths", "16,16", "--blocks", 1,
+                            "--embedding", 32, "--mirror", "off", "--sheet", sheet, "--every", 0.001)
+    assert status == 0 and facts["steps"] == 3 and facts["images"] == 6 and facts["sheet"] == str(sheet)
+    assert Image.open(sheet).size == (32, 16) and Image.open(sheet).mode == "L"  # 4 a class, grey as the pictures are
+    status, facts = vernier("table", "--model", weights, "--dataset", place, "--samples", 2, "--batch", 2, "--out", tmp_path / "pets.table.safetensors")
+    assert status == 0 and facts["images"] == 6
+    status, answer = vernier("sample", "--model", weights, "--class", "dog", "--mode", "recfg", "--steps", 2, "--count", 1, "--out", tmp_path / "out")
+    assert status == 0 and len(answer["files"]) == 1
+    (place / "cat").rename(place / "cow")
+    status, answer = vernier("table", "--model", weights, "--dataset", place, "--samples", 1, "--out", tmp_path / "t.safetensors")
+    assert status == 1 and "other classes" in answer["error"]
+
+
+@pytest.mark.parametrize(("words", "error"), [
+    (("--dataset", "emojis"), "no data set and no folder named 'emojis'"), (("--dataset", "."), "no subfolders with pictures"),
+    (("--dataset", "pets", "--size", 30), "size 30 will not do"), (("--dataset", "pets", "--every", 0, "--sheet", "s.png"), "--every is 0"),
+    (("--dataset", "pets", "--widths", "16,16,16", "--size", 28), "does not halve 3 times"), (("--dataset", "pets", "--steps", 0), "steps is 0")])
+def test_a_folder_that_will_not_do_is_refused_with_a_remedy(vernier, tmp_path, monkeypatch, words, error):
+    monkeypatch.chdir(tmp_path)
+    if "pets" in words:
+        (tmp_path / "pets" / "cat").mkdir(parents=True)
+        for k in range(2):
+            Image.new("RGB", (8, 8), (k, 9, 99)).save(tmp_path / "pets" / "cat" / f"{k}.png")
+    status, answer = vernier("train", "guidance", *words, "--out", tmp_path / "m.safetensors")
+    assert status == 1 and error in answer["error"] and answer["remedy"]
+    assert not list(tmp_path.glob("m.*"))
+
+
 def test_a_table_of_a_shipped_model_needs_no_data_folder_and_training_does(vernier, tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "DEBIAN", tmp_path / "not installed")
     status, facts = vernier("table", "--model", "fashion-mnist", "--samples", 1, "--batch", 1, "--out", tmp_path / "t.safetensors")

@@ -52,7 +52,7 @@ def test_the_first_screen_draws_real_samples_and_a_picture_brings_them_back(tmp_
         images = outcome.sides[0].images
         if "first" not in state:
             state["first"] = images
-            workspace.save_to(folder / "mine.png", outcome.sides[0], 3)
+            workspace.exports.save_to(folder / "mine.png", outcome.sides[0], 3)
             request = window.documents["guidance"].request
             QTimer.singleShot(0, window, lambda: window.documents["guidance"].replace(replace(request, a=replace(request.a, seed=9, steps=3)), "seed"))
         elif "second" not in state:

@@ -10,8 +10,10 @@ from typing import Any
 from PySide6.QtGui import QIcon, QPixmap
 
 from engines.guidance.pipeline_folder import Folder, read
+from engines.guidance.references import pictures_of
 from engines.guidance.request import SAMPLERS, TOYS, Sampling, opposite
 from engines.job import EngineError
+from engines.weights import read_header
 from widgets.guidance.words import MODE_ROWS as MODE_ROWS
 from widgets.guidance.words import MODE_WORDS, MODELS
 from widgets.guidance.words import SAMPLER_ROWS as SAMPLER_ROWS
@@ -99,28 +101,47 @@ def other_side(settings: Sampling) -> Sampling:
 
 
 def class_names(model: str, samples: Path) -> tuple[str, ...]:
-    """The classes of a shipped model, a toy or a pipeline; empty for toy-1d, text models and weights of one's own."""
+    """The classes of a shipped model, a toy, a pipeline or a weight file of one's own; empty for toy-1d, text models and where none are read."""
     found = pipeline(model)
-    return found.classes if found else _shipped_names(model, samples)
+    return found.classes if found else _file_names(model, samples)
 
 
 @lru_cache
-def _shipped_names(model: str, samples: Path) -> tuple[str, ...]:
+def _file_names(model: str, samples: Path) -> tuple[str, ...]:
     if model in ("toy-gauss", "toy-bimodal"):
         return tuple(f"class {k}" for k in range(TOY_CLASSES))
+    if model.endswith(".safetensors"):
+        return _header_classes(model)
     path = samples / f"{model}_reference.json"
     return tuple(json.loads(path.read_text("utf-8"))["classes"]) if model in MODELS and path.exists() else ()
 
 
+def _header_classes(model: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, json.loads(read_header(Path(model))["vernier"])["classes"]))
+    except (EngineError, KeyError, ValueError, TypeError):  # the engine says what is wrong with it
+        return ()
+
+
+def forget() -> None:
+    """A file of one's own was written anew: names and pictures are read again."""
+    _file_names.cache_clear()
+    class_icons.cache_clear()
+
+
 @lru_cache
 def class_icons(model: str, samples: Path) -> tuple[QIcon, ...]:
-    """A real picture of every class of a shipped model."""
-    path = samples / f"{model}_reference.json"
-    if model not in MODELS or not path.exists():
+    """A real picture of every class of a shipped model, or of one whose training pictures lie beside it."""
+    own = model.endswith(".safetensors")
+    path = pictures_of(model).with_suffix(".json") if own else samples / f"{model}_reference.json"
+    if not (own or model in MODELS) or not path.exists():
         return ()
-    about = json.loads(path.read_text("utf-8"))
-    sheet, size, columns = QPixmap(str(path.with_suffix(".png"))), about["size"], about["columns"]
-    firsts = [about["labels"].index(k) for k in range(len(about["classes"]))]
+    try:
+        about = json.loads(path.read_text("utf-8"))
+        sheet, size, columns = QPixmap(str(path.with_suffix(".png"))), about["size"], about["columns"]
+        firsts = [about["labels"].index(k) for k in range(len(about["classes"]))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ()
     return tuple(QIcon(sheet.copy(k % columns * size, k // columns * size, size, size)) for k in firsts)
 
 

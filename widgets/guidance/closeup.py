@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.guidance.outcome import Side
-from engines.guidance.references import Sheet, nearest, read_sheet
+from engines.guidance.references import Sheet, nearest, pictures_of, read_sheet
 from engines.job import EngineError
 from widgets import tokens
 from widgets.image_view import ImageGrid
@@ -57,20 +57,24 @@ class Closeup(QWidget):
         sheet = self._sheet(side.settings.model)
         if sheet is None or sheet.images.shape[1:] != image.shape:
             self.grids[1].set_images(None)
-            self.grids[1].empty_text = "The training images of this model do not ship with Vernier."
+            self.grids[1].empty_text = "The training images of this model do not lie beside it."
             self._captions[1].setText("")
             return
         found, distance = nearest(image, sheet)
         self.grids[1].set_images(sheet.images[found][None])
-        self._captions[1].setText(f"The nearest of {len(sheet.images):,} training drawings ({sheet.classes[sheet.labels[found]]}): "
+        self._captions[1].setText(f"The nearest of {len(sheet.images):,} training images ({sheet.classes[sheet.labels[found]]}): "
                                   f"{distance:.1f} of 255 grey levels away (root mean square). {sheet.credit}")
 
+    def forget(self, model: str) -> None:
+        """The images beside a model have been written anew."""
+        self._sheets.pop(model, None)
+
     def _sheet(self, model: str) -> Sheet | None:
-        """All drawings a shipped model was trained on, where they ship."""
-        path = self._samples / f"{model}_train.png"
+        """All images a model was trained on: where they ship, or lie beside a model of one's own."""
+        path = pictures_of(model) if model.endswith(".safetensors") else self._samples / f"{model}_train.png"
         if model not in self._sheets:
             try:
-                self._sheets[model] = read_sheet(path) if "/" not in model and path.exists() else None
+                self._sheets[model] = read_sheet(path) if path.exists() else None
             except EngineError:
                 self._sheets[model] = None
         return self._sheets[model]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from engines.guidance import curves
 from engines.guidance.outcome import Side
@@ -33,6 +33,7 @@ class Controls(QScrollArea):
 
     proposed = Signal(object, str, object)
     released = Signal()
+    training_asked = Signal()
 
     def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,8 +79,12 @@ class Controls(QScrollArea):
         self.label.changed.connect(lambda value: self._propose("label", value, "class"))
         self._label_row, self.prompts = Labelled("Class", self.label), PromptFields()
         self.prompts.changed.connect(lambda field, value: self._propose(field, value, "negative prompt" if field == "negative" else field))
+        self.train = QPushButton()
+        self.train.setToolTip("A model of one's own from a folder of pictures, trained here in the background (Ctrl+T)")
+        self.train.clicked.connect(self.training_asked)
+        self.show_training("")
         section.add(Labelled("Model", self.model), self._label_row, self.prompts,
-                    self._slider("c", "Class c", catalog.NUMBER_C, "The class of the paper's 1-D example is a number: q(x | c) = N(c, 1)."))
+                    self._slider("c", "Class c", catalog.NUMBER_C, "The class of the paper's 1-D example is a number: q(x | c) = N(c, 1)."), self.train)
         self._column.addWidget(section)
 
     def _build_guidance(self) -> None:
@@ -234,7 +239,8 @@ class Controls(QScrollArea):
         self.model.set_choices(rows)
         self.model.set_value(settings.model)
         names = catalog.class_names(settings.model, self._samples) or names or tuple(f"class {k}" for k in range(settings.label + 1))
-        icons = catalog.class_icons(settings.model, self._samples) or (None,) * len(names)
+        icons = catalog.class_icons(settings.model, self._samples)
+        icons = icons if len(icons) == len(names) else (None,) * len(names)
         self._names = names
         classes = [(k, name, icon) for k, (name, icon) in enumerate(zip(names, icons, strict=True))]
         self.label.set_choices(classes)
@@ -246,6 +252,10 @@ class Controls(QScrollArea):
         """Where the steps of the edited side fell, and what its rectified curve is made of."""
         side = sides[min(len(sides) - 1, 1 if self._edited == SIDE_B else 0)]
         self.curve.show_run(tuple(sorted({float(rho) for rho in side.per_step.get("rho", ())})), side.rectified, side.tuned_level)
+
+    def show_training(self, words: str) -> None:
+        """How a training stands; empty where there is none."""
+        self.train.setText(words or "Train on my images\N{HORIZONTAL ELLIPSIS}")
 
     def show_interval(self, text: str) -> None:
         """How the interval looks in steps, once the engine has said so."""

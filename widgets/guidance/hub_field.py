@@ -1,6 +1,9 @@
 """Where a person types the id of a model on the hub, and the strip that shows it coming. Nothing is fetched before that."""
 
-from PySide6.QtCore import Signal
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from engines.guidance.hub import Fetch
@@ -102,3 +105,46 @@ class FetchStrip(QFrame):
 
     def text(self) -> str:
         return self._text.full()
+
+
+class Hub(QObject):
+    """Asks for an id, fetches on the background lane, and says what arrived; `strip` shows how far it is."""
+
+    arrived = Signal(Path)
+
+    def __init__(self, workspace: QWidget, background: Any) -> None:
+        super().__init__(workspace)
+        self._workspace, self._background, self._ticket = workspace, background, 0
+        self.field: HubField | None = None
+        self.strip = FetchStrip()
+        self.strip.cancelled.connect(lambda: background.cancel(self._ticket))
+        background.progress.connect(lambda ticket, part, text: self.strip.show_progress(part, text) if ticket == self._ticket else None)
+        for signal in (background.stopped, background.failed, background.done):
+            signal.connect(self._ended)
+
+    def ask(self) -> None:
+        """The field, over the window."""
+        if self.field is None:
+            self.field = HubField(self._workspace.window())
+            self.field.asked.connect(self.fetch)
+        self.field.present()
+
+    def dismiss(self) -> bool:
+        """Closes the field; False if it was not open."""
+        if self.field is None or not self.field.isVisible():
+            return False
+        self.field.dismiss()
+        return True
+
+    def fetch(self, task: Any) -> None:
+        self._ticket = self._background.submit(task)
+        self.strip.show_progress(0, f"Waiting to fetch {task.id}")
+
+    def _ended(self, ticket: int, path: Any = None) -> None:
+        """The download's end, whatever it was."""
+        if ticket != self._ticket:
+            return
+        self._ticket = 0
+        self.strip.hide()
+        if isinstance(path, str):
+            self.arrived.emit(Path(path))

@@ -1,6 +1,5 @@
 """The Guidance workspace: controls, picture, insight and history around one document and one engine thread."""
 
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,28 +9,27 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from engines.guidance.film import SaveFilm, form_of
+from engines.guidance import folders
 from engines.guidance.grid import Cell
-from engines.guidance.outcome import Outcome, Side
-from engines.guidance.picture import caption, contact_sheet, read_png_request, save_png, save_side
-from engines.guidance.pipeline_folder import read
+from engines.guidance.outcome import Outcome
+from engines.guidance.picture import contact_sheet, read_png_request
 from engines.guidance.request import Draw, GuidanceRequest, unwrap, wrap
 from engines.job import EngineError
-from engines.weights import read_header
-from widgets import plot_files, tokens
-from widgets.guidance import catalog, film_frames
+from widgets import tokens
+from widgets.guidance import catalog, film_frames, opened
 from widgets.guidance.atlas_desk import AtlasDesk
-from widgets.guidance.atlas_map import Figure
 from widgets.guidance.atlas_panel import AtlasPanel
 from widgets.guidance.axis_text import suggested
 from widgets.guidance.controls import NOISE, Controls
+from widgets.guidance.exports import Exports
 from widgets.guidance.grid_run import GridRun
 from widgets.guidance.history import THUMB_PX, History
-from widgets.guidance.hub_field import FetchStrip, HubField
+from widgets.guidance.hub_field import Hub
 from widgets.guidance.insight import Insight, scrolled
 from widgets.guidance.stage import Stage
+from widgets.guidance.training_page import TrainingPage
 from widgets.image_view import to_qimage
 from widgets.plots import Plot
 
@@ -53,14 +51,14 @@ class GuidanceWorkspace(QWidget):
         self._document, self._worker, self._background, self._samples = document, worker, background, samples
         self._results: OrderedDict[tuple, Outcome] = OrderedDict()
         self._sliding, self._smooth, self._filming = False, False, False
-        self._saving: dict[int, str] = {}  # films being written, by their tickets
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
-        self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
         self.grid_run = GridRun(background, self)
         self.atlas = AtlasDesk(background, str(cache or ""), self)
         self.atlas_panels = [AtlasPanel(self.atlas, samples, large) for large in (False, True)]
-        self.fetch_strip, self._hub, self._fetching = FetchStrip(), None, 0
+        self.hub = Hub(self, background)
+        self.exports = Exports(self, self.stage, self.insight, self.atlas, background, document, samples)
+        self.training, self.middle = TrainingPage(background), QStackedWidget()
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -76,18 +74,20 @@ class GuidanceWorkspace(QWidget):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.fetch_strip)
+        column.addWidget(self.hub.strip)
         column.addWidget(self.stage, 1)
         foot = QHBoxLayout()
         foot.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
         foot.addWidget(self.history)
         column.addLayout(foot)
+        for page in (middle, self.training):
+            self.middle.addWidget(page)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self.insight.add("Atlas", scrolled(self.atlas_panels[0]), "A map of what every pair of coefficients does to the mean and the variety of the class")
         self.stage.add_page(self.atlas_panels[1])
-        for part, stretch in ((self.controls, 0), (_hairline(), 0), (middle, 1), (_hairline(), 0), (self.insight, 0)):
+        for part, stretch in ((self.controls, 0), (_hairline(), 0), (self.middle, 1), (_hairline(), 0), (self.insight, 0)):
             row.addWidget(part, stretch)
 
     def _connect(self) -> None:
@@ -96,7 +96,7 @@ class GuidanceWorkspace(QWidget):
         self.controls.released.connect(self._released)
         self.stage.asked.connect(lambda name: self.commands()[f"guidance.{name}"]())
         self.stage.view_asked.connect(self._view)
-        self.stage.exporter = self._export
+        self.stage.exporter = self.exports.dragged
         self.history.chosen.connect(lambda request: self._document.replace(
             replace(request, grid=self._document.request.grid), "earlier result"))
         self.history.kept.connect(self.kept_changed)
@@ -110,13 +110,17 @@ class GuidanceWorkspace(QWidget):
         for told in (self.grid_run.changed, self.grid_run.progressed):
             told.connect(lambda: self.controls.grid.show_run(self.grid_run))
         self._connect_atlas()
+        self.controls.training_asked.connect(self.show_training)
+        self.training.left.connect(lambda: self.middle.setCurrentIndex(0))
+        self.training.use.connect(self._use_trained)
+        self.training.rewritten.connect(self._forget)
+        self.training.changed.connect(self.controls.show_training)
+        self.training.kept_changed.connect(self.kept_changed)
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
-        self._background.done.connect(self._on_saved)
-        self.fetch_strip.cancelled.connect(lambda: self._background.cancel(self._fetching))
-        self._background.progress.connect(lambda ticket, part, text: self.fetch_strip.show_progress(part, text) if ticket == self._fetching else None)
-        for signal in (self._background.stopped, self._background.failed, self._background.done):
-            signal.connect(self._fetched)
+        self.hub.arrived.connect(self._open_pipeline)
+        self.exports.noticed.connect(self.noticed)
+        self.exports.worked.connect(self.worked)
 
     def _connect_atlas(self) -> None:
         for panel in self.atlas_panels:
@@ -152,25 +156,28 @@ class GuidanceWorkspace(QWidget):
         return {"guidance.compare": self._compare, "guidance.flip": self._flip,
                 "guidance.side": lambda: self._view("side"), "guidance.wipe": lambda: self._view("wipe"),
                 "guidance.difference": lambda: self._view("difference"), "guidance.swap": self._swap,
-                "guidance.copy": self._copy, "guidance.save": self._save, "guidance.save_all": self._save_all,
+                "guidance.copy": self.exports.copy, "guidance.save": self.exports.save, "guidance.save_all": self.exports.save_all,
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
                 "guidance.film": self._film, "guidance.play": self._play, "guidance.save_film": self._save_film,
-                "guidance.grid": self._toggle_grid, "guidance.save_plots": self._save_plots, "guidance.atlas": self._show_atlas,
-                "guidance.hub": self._ask_hub, "guidance.star": self._star, "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
+                "guidance.grid": self._toggle_grid, "guidance.save_plots": self.exports.save_plots, "guidance.atlas": self._show_atlas,
+                "guidance.hub": self.hub.ask, "guidance.train": self.show_training, "guidance.star": self._star,
+                "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
 
     def escape(self) -> bool:
-        if self._hub is not None and self._hub.isVisible():
-            self._hub.dismiss()
+        if self.hub.dismiss():
+            return True
+        if self.middle.currentWidget() is self.training:
+            self.middle.setCurrentIndex(0)
             return True
         return self.stage.escape()
 
     def kept(self) -> dict[str, Any]:
-        starred = self.history.starred()
-        return {"starred": [wrap(request) for request in starred]} if starred else {}
+        starred, training = self.history.starred(), self.training.kept()
+        return ({"starred": [wrap(request) for request in starred]} if starred else {}) | ({"training": training} if training else {})
 
     def set_kept(self, values: dict[str, Any]) -> None:
         """Starred results of a session; ones that this version cannot read are left out."""
@@ -181,6 +188,8 @@ class GuidanceWorkspace(QWidget):
             except EngineError:
                 continue
         self.history.set_starred(found)
+        if values.get("training"):
+            self.training.set_kept(values["training"])
 
     def open_path(self, path: Path) -> bool:
         """A picture that carries a request, a model, or a table. EngineError with the reason when it is one but will not do."""
@@ -196,8 +205,10 @@ class GuidanceWorkspace(QWidget):
                 self._draw_grid()
             return True
         if suffix in WEIGHT_SUFFIXES:
-            self._open_weights(path)
+            self._document.replace(*opened.with_weights(self._document.request, path))
             return True
+        if folders.holds_classes(path):
+            return self._open_pictures(path)
         return False
 
     # drawing ---------------------------------------------------------------------------------------------------------
@@ -207,6 +218,7 @@ class GuidanceWorkspace(QWidget):
         self._sliding = False
 
     def _on_request(self, request: GuidanceRequest) -> None:
+        self.middle.setCurrentIndex(0)
         self.controls.show_request(request, self._names())
         self.stage.show_request(request)
         self.stage.grid.show_request(request, self.controls.class_names())
@@ -292,50 +304,35 @@ class GuidanceWorkspace(QWidget):
 
     def _open_pipeline(self, path: Path) -> None:
         """A diffusers folder: refused here where its files already tell that it will not do."""
-        import psutil
+        request, text, notice = opened.with_pipeline(self._document.request, path)
+        self._document.replace(request, text)
+        self.noticed.emit(*notice)
 
-        folder, request = read(path), self._document.request
-        self._document.replace(replace(request, a=replace(request.a, model=str(path), **catalog.fitted(folder, request.a)), b=None), f"model {path.name}")
-        need, free = max(0.1, 2 * folder.parameters / 1e9), psutil.virtual_memory().available / 1e9
-        self.noticed.emit("info", f"{catalog.model_word(str(path))}: {catalog.FAMILIES[folder.family]}, {_million(folder.parameters)} parameters.",
-                          f"It needs about {need:.1f} GB at 16 bits; {free:.1f} GB are free.")
+    # models of one's own ---------------------------------------------------------------------------------------------
+    def show_training(self) -> None:
+        """The training page over the pictures; whatever changes the request brings the pictures back."""
+        self.middle.setCurrentWidget(self.training)
 
-    def _ask_hub(self) -> None:
-        if self._hub is None:
-            self._hub = HubField(self.window())
-            self._hub.asked.connect(self._fetch)
-        self._hub.present()
+    def _open_pictures(self, folder: Path) -> bool:
+        """A folder of pictures by class goes to the training page."""
+        if not self.training.look_at(str(folder)):
+            self.noticed.emit("info", "A training is under way.", "Pause or stop it first, then drop the folder again.")
+        self.show_training()
+        return True
 
-    def _fetch(self, task: Any) -> None:
-        self._fetching = self._background.submit(task)
-        self.fetch_strip.show_progress(0, f"Waiting to fetch {task.id}")
+    def _use_trained(self, model: str) -> None:
+        try:
+            self.open_path(Path(model))
+        except EngineError as error:
+            self.noticed.emit("bad", str(error), error.remedy)
+        self.middle.setCurrentIndex(0)
 
-    def _fetched(self, ticket: int, path: Any = None) -> None:
-        """The download's end, whatever it was; a folder that arrived is opened."""
-        if ticket != self._fetching:
-            return
-        self._fetching = 0
-        self.fetch_strip.hide()
-        if isinstance(path, str):
-            self._open_pipeline(Path(path))
-
-    def _open_weights(self, path: Path) -> None:
-        meta = read_header(path)
-        request = self._document.request
-        if "vernier-table" in meta:
-            self._document.replace(replace(request, a=replace(request.a, table=str(path), mode="recfg")), f"table {path.name}")
-        elif "vernier-calibration" in meta:
-            self._document.replace(replace(request, a=replace(request.a, calibration=str(path), mode="calibrated")), f"calibration {path.name}")
-        elif "vernier" in meta:
-            changes = {"model": str(path), "table": "", "calibration": "", "label": 0, "label_2": None, "blend": 0.0, "mode": "cfg"}
-            if catalog.is_toy(request.a):
-                changes |= {"count": 16, "steps": 20}
-            beside = path.with_suffix(".table.safetensors").exists()
-            self._document.replace(replace(request, a=replace(request.a, **changes | ({"mode": "recfg"} if beside else {})), b=None),
-                                   f"model {path.name}")
-        else:
-            raise EngineError(f"{path.name} is neither a Vernier model, a ReCFG table nor a calibration.",
-                              remedy="Train one with vernier train guidance, build a table with vernier table, or calibrate it with vernier calibrate.")
+    def _forget(self, model: str) -> None:
+        """A model file was written anew: nothing drawn with the old one is shown again for it."""
+        catalog.forget()
+        self.stage.closeup.forget(model)
+        for key in [key for key in self._results if any(side is not None and side.model == model for side in key)]:
+            del self._results[key]
 
     # commands --------------------------------------------------------------------------------------------------------
     def _compare(self) -> None:
@@ -379,30 +376,7 @@ class GuidanceWorkspace(QWidget):
     def _save_film(self) -> None:
         if not self._filming:
             self._film()
-        if self.stage.filmed() is None:
-            return self.noticed.emit("info", "There is no film to save yet.", "Images can be filmed once every step of them is drawn; toys cannot.")
-        dialog = QFileDialog(self, "Save film", f"{Path(self._document.request.a.model).stem}.gif",
-                             "Animated GIF (*.gif);;MP4 video (*.mp4);;PNG pictures in a folder (*)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.filterSelected.connect(lambda text: dialog.setDefaultSuffix({"A": "gif", "M": "mp4"}.get(text[:1], "")))
-        dialog.setDefaultSuffix("gif")
-        dialog.fileSelected.connect(lambda name: self.save_film_to(Path(name)))
-        dialog.open()
-
-    def save_film_to(self, path: Path) -> None:
-        """The film of both sides, or of the image that is open, written on the background lane."""
-        outcome, kind, image = self.stage.filmed()
-        try:
-            form_of(path)
-        except EngineError as error:
-            return self.noticed.emit("bad", str(error), error.remedy)
-        task = SaveFilm(path, tuple(side.film for side in outcome.sides), wrap(outcome.request), kind, image)
-        self._saving[self._background.submit(task)] = path.name
-        self.worked.emit(f"Writing {path.name}")
-
-    def _on_saved(self, ticket: int, result: object) -> None:
-        if ticket in self._saving:
-            self.worked.emit(f"Saved {self._saving.pop(ticket)}")
+        self.exports.save_film()
 
     def _star(self) -> None:
         if not self.history.star(self._document.request):
@@ -443,57 +417,6 @@ class GuidanceWorkspace(QWidget):
             self._toggle_grid()
         self._document.replace(replace(request, a=a, b=b), "grid cell")
 
-    def _copy(self) -> None:
-        chosen = self.stage.chosen()
-        if chosen is None:
-            self.noticed.emit("info", "There is no image to copy.", "Toys are points: save them with Save all images.")
-        else:
-            self.stage.copy(*chosen)
-            self.worked.emit(f"Copied image {chosen[1] + 1}")
-
-    def _save(self) -> None:
-        if self.stage.grid_shown():
-            return self.stage.grid.offer_save()
-        chosen = self.stage.chosen()
-        if chosen is None:
-            return self._save_all()
-        side = self.stage.outcome.sides[chosen[0]]
-        dialog = QFileDialog(self, "Save image", f"{Path(side.settings.model).stem}-{chosen[1]:04d}.png", "PNG (*.png)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
-        dialog.fileSelected.connect(lambda name: self.save_to(Path(name), side, chosen[1]))
-        dialog.open()
-
-    def save_to(self, path: Path, side: Side, index: int) -> None:
-        """One image as PNG with its request."""
-        try:
-            save_png(path, side.images[index], caption(side) | {"image": index})
-            self.worked.emit(f"Saved {path.name}")
-        except EngineError as error:
-            self.noticed.emit("bad", str(error), error.remedy)
-
-    def _save_all(self) -> None:
-        if self.stage.outcome is None:
-            return
-        dialog = QFileDialog(self, "Save all images into a folder")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(lambda name: self.save_all_to(Path(name)))
-        dialog.open()
-
-    def save_all_to(self, folder: Path) -> None:
-        """Every image of both sides, and one sheet per side; a toy's points as NPZ."""
-        try:
-            sides = self.stage.outcome.sides
-            names = []
-            for letter, side in zip("AB", sides, strict=False):
-                place = folder / letter if len(sides) > 1 else folder
-                names += save_side(side, place)
-                if side.images is not None:
-                    save_png(place / "sheet.png", contact_sheet(side.images), caption(side))
-            self.worked.emit(f"Saved {len(names)} files in {folder.name}")
-        except (EngineError, OSError) as error:
-            self.noticed.emit("bad", str(error), getattr(error, "remedy", "Choose another folder."))
-
     def _show_atlas(self) -> None:
         """Large on the stage, or back to the picture."""
         if self.stage.pages.currentWidget() is self.atlas_panels[1]:
@@ -509,42 +432,6 @@ class GuidanceWorkspace(QWidget):
         changes = {"gamma_1": gamma_1, "mode": "cfg" if on_line else "free", "gamma_0": None if on_line else round(total - gamma_1, 4)}
         side = "b" if request.b is not None and self.controls.shown() is request.b else "a"
         self._document.replace(replace(request, **{side: replace(getattr(request, side), **changes)}), "pair of the atlas")
-
-    def _save_plots(self) -> None:
-        dialog = QFileDialog(self, "Save all plots into a folder")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(lambda name: self.save_plots_to(Path(name)))
-        dialog.open()
-
-    def save_plots_to(self, folder: Path) -> None:
-        """Every plot that shows something, and the atlas if there is one, as PNG, SVG and CSV."""
-        atlas = self.atlas.atlas()
-        figures: list[Any] = self.insight.plots() + self.stage.toys.plots(self.stage.outcome)
-        if atlas is not None and atlas.done():
-            names = catalog.class_names(self.atlas.settings.model, self._samples) or self._names()
-            figures.append(Figure(atlas, f"Atlas of {catalog.model_word(self.atlas.settings.model)}, {catalog.class_word(self.atlas.settings, names)}"))
-        if not figures:
-            self.noticed.emit("info", "There is no plot to save yet.", "Plots come with the first finished result.")
-            return
-        try:
-            self.worked.emit(f"Saved {len(plot_files.save_all(figures, folder))} files in {folder.name}")
-        except EngineError as error:
-            self.noticed.emit("bad", str(error), error.remedy)
-
-    def _export(self, side: Side, index: int) -> Path | None:
-        """The file that a drag out of the window hands over."""
-        path = Path(self._dragged.name) / f"{Path(side.settings.model).stem}-{side.settings.seed}-{index:04d}.png"
-        try:
-            save_png(path, side.images[index], caption(side) | {"image": index})
-        except EngineError as error:
-            self.noticed.emit("bad", str(error), error.remedy)
-            return None
-        return path
-
-
-def _million(count: int) -> str:
-    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.1f} million" if count >= 1e6 else f"{count:,}"
-
 
 def _key(request: GuidanceRequest) -> tuple:
     """What decides the pixels: the view does not."""

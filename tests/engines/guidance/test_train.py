@@ -34,18 +34,23 @@ def test_the_loss_falls_and_the_weights_carry_their_header(request_):
     tensors, meta = read_safetensors(request_.out)
     header = json.loads(meta["vernier"])
     first = float(told[0][1].split("loss ")[1].split(",")[0])
-    assert facts["steps"] == 100 and facts["loss"] < 0.8 * first and len(told) == 10
+    assert facts["steps"] == 100 and facts["loss"] < 0.8 * first and len(told) >= 10
     assert header["classes"] == list(datasets.FASHION) and header["prediction"] == "eps"
     assert all(t.dtype == torch.float16 for t in tensors.values())
 
 
 def test_a_cancelled_run_goes_on_where_it_was(request_):
-    job = Job()
-    job.tell = lambda kind, values: setattr(job, "cancelled", True)
+    job, told = Job(), []
+
+    def tell(kind, values):
+        told.append(values[1])
+        job.cancelled = True
+
+    job.tell = tell
     with pytest.raises(Cancelled):
-        train(replace(request_, steps=60), job)  # told at step 10, raised at step 20
+        train(replace(request_, steps=60), job)  # told once, raised in the next one: nothing of that has moved
     _, meta = read_safetensors(request_.out + ".state")
-    assert meta["step"] == "20"
+    assert len(told) == 1 and told[0].startswith(f"step {meta['step']},")
     assert train(request_, Job())["steps"] == 30
 
 

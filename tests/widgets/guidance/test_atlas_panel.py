@@ -257,7 +257,7 @@ def readable(path):
 
 
 def test_every_plot_and_the_atlas_are_saved_in_every_form(filled, tmp_path):
-    filled.workspace.save_plots_to(tmp_path)
+    filled.workspace.exports.save_plots_to(tmp_path)
     files = sorted(tmp_path.iterdir())
     names = {path.stem for path in files}
     assert names == {"how-far-the-predictions-lie-apart", "coefficients", "atlas-of-emoji-3d-face"}
@@ -267,14 +267,14 @@ def test_every_plot_and_the_atlas_are_saved_in_every_form(filled, tmp_path):
 
 
 def test_without_a_result_there_is_nothing_to_save(bench, tmp_path):
-    bench.workspace.save_plots_to(tmp_path)
+    bench.workspace.exports.save_plots_to(tmp_path)
     assert not list(tmp_path.iterdir()) and bench.said[-1][0] == "info"
 
 
 def test_a_folder_that_is_a_file_is_told_and_nothing_is_left(filled, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("x")
-    filled.workspace.save_plots_to(blocked)
+    filled.workspace.exports.save_plots_to(blocked)
     assert filled.said[-1][0] == "bad" and blocked.read_text() == "x"
 
 
@@ -294,7 +294,7 @@ def test_the_curves_of_a_toy_and_what_it_goes_through_are_saved_too(bench, tmp_p
     side = GuidanceEngine(tmp_path).side(settings, Job())
     bench.document.replace(GuidanceRequest(settings), "toy")
     bench.worker.done.emit(Outcome(GuidanceRequest(settings), (side,)))
-    bench.workspace.save_plots_to(tmp_path / "plots")
+    bench.workspace.exports.save_plots_to(tmp_path / "plots")
     names = {path.stem for path in (tmp_path / "plots").iterdir()}
     assert names == {"density", "paths", "how-far-the-predictions-lie-apart", "coefficients", "mean-of-the-predicted-sample", "deviation-between-samples"}
     rows = list(csv.reader(io.StringIO((tmp_path / "plots/mean-of-the-predicted-sample.csv").read_text())))

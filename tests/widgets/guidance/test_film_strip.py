@@ -165,12 +165,12 @@ def test_more_steps_than_fit_are_chosen_evenly(filmed):
 def test_a_film_is_saved_on_the_background_lane(filmed, tmp_path):
     said = []
     filmed.workspace.worked.connect(said.append)
-    filmed.workspace.save_film_to(tmp_path / "a.gif")
+    filmed.workspace.exports.save_film_to(tmp_path / "a.gif")
     task, = filmed.background.tasks
     assert isinstance(task, SaveFilm) and task.kind == "predicted" and task.image is None and len(task.films) == 1
     filmed.background.done.emit(1, [])
     assert said[-1] == "Saved a.gif"
-    filmed.workspace.save_film_to(tmp_path / "a.webm")
+    filmed.workspace.exports.save_film_to(tmp_path / "a.webm")
     assert [kind for kind, *_ in filmed.said] == ["bad"] and len(filmed.background.tasks) == 1
 
 

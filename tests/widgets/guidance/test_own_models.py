@@ -127,7 +127,7 @@ def test_a_folder_that_will_not_do_is_refused_and_the_request_stays(bench, folde
 
 def test_the_hub_is_asked_only_for_an_id_that_was_typed_and_agreed_to(bench, folder):
     bench.workspace.commands()["guidance.hub"]()
-    hub = bench.workspace._hub
+    hub = bench.workspace.hub.field
     assert hub.isVisible() and not bench.background.tasks
     QTest.keyClicks(hub.field, "no id")
     QTest.keyClick(hub.field, Qt.Key.Key_Return)
@@ -137,7 +137,7 @@ def test_the_hub_is_asked_only_for_an_id_that_was_typed_and_agreed_to(bench, fol
     hub.field.setText("someone/a-model")
     hub.fetch.click()
     assert bench.background.tasks == [Fetch("someone/a-model")] and not hub.isVisible()
-    strip = bench.workspace.fetch_strip
+    strip = bench.workspace.hub.strip
     bench.background.progress.emit(1, 0.5, "half of it")
     assert strip.isVisible() and strip.bar.value() == 500 and strip.text() == "half of it"
     bench.background.done.emit(7, "of another task")
@@ -148,11 +148,11 @@ def test_the_hub_is_asked_only_for_an_id_that_was_typed_and_agreed_to(bench, fol
 
 def test_a_download_that_is_stopped_or_fails_leaves_the_model_as_it_was(bench):
     before = bench.document.request
-    for end in (lambda: bench.workspace.fetch_strip.cancelled.emit(), lambda: bench.background.failed.emit(len(bench.background.tasks), EngineError("x"))):
-        bench.workspace._fetch(Fetch("a/b"))
-        assert bench.workspace.fetch_strip.isVisible()
+    for end in (lambda: bench.workspace.hub.strip.cancelled.emit(), lambda: bench.background.failed.emit(len(bench.background.tasks), EngineError("x"))):
+        bench.workspace.hub.fetch(Fetch("a/b"))
+        assert bench.workspace.hub.strip.isVisible()
         end()
-        assert not bench.workspace.fetch_strip.isVisible() and bench.document.request == before
+        assert not bench.workspace.hub.strip.isVisible() and bench.document.request == before
 
 
 def test_a_model_from_the_hub_has_its_owners_name(tmp_path):

@@ -158,7 +158,7 @@ def test_an_image_opens_large_beside_its_nearest_training_image(bench):
     bench.worker.answer()
     bench.workspace.stage.open(0, 2)
     closeup = bench.workspace.stage.closeup
-    assert closeup.grids[1].count() == 1 and "training drawings" in closeup._captions[1].text()
+    assert closeup.grids[1].count() == 1 and "training images" in closeup._captions[1].text()
     assert bench.workspace.escape() and not bench.workspace.escape()
 
 
@@ -167,16 +167,16 @@ def test_copy_and_save_take_the_chosen_image(bench, tmp_path):
     bench.workspace.commands()["guidance.copy"]()
     assert QGuiApplication.clipboard().image().width() == 32
     side = bench.workspace.stage.outcome.sides[0]
-    bench.workspace.save_to(tmp_path / "one.png", side, 0)
-    bench.workspace.save_all_to(tmp_path / "all")
+    bench.workspace.exports.save_to(tmp_path / "one.png", side, 0)
+    bench.workspace.exports.save_all_to(tmp_path / "all")
     assert (tmp_path / "one.png").exists() and len(list((tmp_path / "all").glob("*.png"))) == 17
 
 
 def test_a_folder_that_cannot_be_written_is_told(bench, tmp_path):
     bench.worker.answer()
     (tmp_path / "file").write_text("")
-    bench.workspace.save_to(tmp_path / "file" / "one.png", bench.workspace.stage.outcome.sides[0], 0)
-    bench.workspace.save_all_to(tmp_path / "file")
+    bench.workspace.exports.save_to(tmp_path / "file" / "one.png", bench.workspace.stage.outcome.sides[0], 0)
+    bench.workspace.exports.save_all_to(tmp_path / "file")
     assert [kind for kind, *_ in bench.said] == ["bad", "bad"]
 
 
