@@ -9,6 +9,7 @@ out: the flow of toy-1d is linear, and its moments come out without sampling err
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,7 +125,7 @@ class Cells:
             table = self._engine.table(asked)
         except EngineError:
             return None
-        weights = self._rows_of(1)[0, :-1].cpu()
+        weights = table.weights(self._model, asked)
         return float(np.mean([float(table.at("ratio", weights, self.schedule.lam(t)).float().mean()) for t in times]))
 
     def theory(self) -> Theory | None:
@@ -158,9 +159,10 @@ class Cells:
 
     def _pixels(self, x: Tensor) -> tuple[np.ndarray, float, float]:
         """Samples [N, D] in the reference's units, their mean variance before clipping, and the share clipped."""
-        flat = x.reshape(len(x), -1).double().cpu().numpy()
         if self._toy is not None:
+            flat = x.double().numpy()
             return flat, float(flat.var(0).mean()), 0.0
+        flat = self._model.decode(x).flatten(1).double().cpu().numpy()
         clipped = np.where(np.isfinite(flat), (np.clip(flat, -1, 1) + 1) * GREY, np.nan)
         with np.errstate(all="ignore"):
             return clipped, float(flat.var(0, ddof=1).mean()) * GREY**2, float((np.abs(flat) > CLIPPED).mean())
@@ -196,10 +198,9 @@ class Cells:
                 x = step.x
         return list(x.split(n))
 
-    def _rows_of(self, pairs: int) -> Tensor | None:
+    def _rows_of(self, pairs: int) -> Any:
         """The condition of so many pairs' samples."""
-        s = self._ground
-        return None if self._toy is not None else self._model.label_rows(s.label, pairs * self._task.samples, s.label_2, s.blend)
+        return None if self._toy is not None else self._model.condition(self._ground, pairs * self._task.samples)
 
     def _ask(self, x: Tensor, t: float, rows: Tensor | None, both: bool, pairs: int) -> tuple[Tensor, Tensor | None]:
         self._nfe += pairs * (2 if both else 1)
