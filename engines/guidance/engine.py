@@ -119,6 +119,7 @@ class GuidanceEngine:
     def forget(self, name: str) -> None:
         """A model file of one's own has been written anew: it and what belongs to it are read again when next asked for."""
         self._models.pop(name, None)
+        self._statistics.pop(name, None)
         for cache in (self._tables, self._calibrations):
             for key in [key for key in cache if key.startswith(f"{name}\n")]:
                 cache.pop(key, None)

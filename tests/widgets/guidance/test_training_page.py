@@ -218,6 +218,12 @@ def test_the_pictures_come_back_with_escape_or_a_moved_slider_while_it_trains(be
     assert bench.workspace.open_path(folder) and bench.said[-1][1] == "A training is under way."
 
 
+def test_an_atlas_that_is_asked_for_comes_before_the_training_page(bench, page):
+    bench.workspace.show_training()
+    bench.workspace.stage.show_page(bench.workspace.atlas_panels[1])
+    assert bench.workspace.middle.currentIndex() == 0
+
+
 def test_an_unfinished_training_is_found_again_at_the_next_start(bench, page, folder):
     running(bench, folder)
     kept = json.loads(json.dumps(bench.workspace.kept()))
