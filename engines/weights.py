@@ -39,7 +39,8 @@ def read_layout(path: Path, limit_bytes: float = LIMIT_BYTES) -> tuple[dict[str,
             text = file.read(length) if length <= min(size, HEADER_BYTES) else b""
     except OSError as error:
         raise EngineError(f"{path.name} could not be read: {error.strerror}.", remedy="Choose another file.") from error
-    if first[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+    # a header of 640 or 896 bytes begins like a pickle too: what follows it tells them apart
+    if first[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") and not text.startswith(b"{"):
         raise EngineError(f"{path.name} is a pickle checkpoint, which can run code when opened.",
                           remedy="Only .safetensors files are accepted.")
     if size > limit_bytes:

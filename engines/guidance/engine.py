@@ -112,9 +112,9 @@ class GuidanceEngine:
         found = self._statistics[name]
         if found is None:
             return None, "the model came without statistics of its data (vernier statistics makes them)"
-        if found.mean.shape[1:] != self.model(name).shape or settings.label >= len(found.classes):
+        if found.mean.shape[1:] != self.model(name).shape or found.classes != self.model(name).classes:
             raise EngineError(f"{path.name} belongs to another model.", remedy=f"Build it anew: vernier statistics --model {Path(name).name}.")
-        return found, ""
+        return (found, "") if settings.label < len(found.classes) else (None, "the model has no such class")
 
     def forget(self, name: str) -> None:
         """A model file of one's own has been written anew: it and what belongs to it are read again when next asked for."""

@@ -60,3 +60,11 @@ def test_a_shipped_file_with_one_changed_byte_is_refused(good):
     good.write_bytes(raw)
     with pytest.raises(EngineError, match="hash differs"):
         weights.verify(good)
+
+
+@pytest.mark.parametrize("length", [640, 896])
+def test_a_header_whose_length_looks_like_a_pickle_is_none(tmp_path, length):
+    header = b'{"__metadata__": {"note": "' + b"x" * (length - 30) + b'"}}'
+    path = tmp_path / "fine.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header + b" " * (length - len(header)))
+    assert path.read_bytes()[:2] in (b"\x80\x02", b"\x80\x03") and weights.read_header(path)["note"].startswith("xxx")
