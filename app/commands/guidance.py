@@ -11,7 +11,7 @@ import resources
 from engines.guidance import curves
 from engines.guidance.curves import PRESETS
 from engines.guidance.film import KINDS
-from engines.guidance.request import MODES, SAMPLERS, TOYS, Draw, GuidanceRequest, Sampling, unwrap
+from engines.guidance.request import MODES, SAMPLERS, TOYS, Draw, GuidanceRequest, Sampling, first_mode, unwrap
 from engines.job import EngineError, Job
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--c", type=float, default=1.5, help="the class of toy-1d, a number")
     parser.add_argument("--blend-with", metavar="CLASS", help="a second class")
     parser.add_argument("--blend", type=float, default=0.5, help="share of the second class (default 0.5)")
-    parser.add_argument("--mode", choices=MODES, help="default recfg; cfg for a diffusers folder without a table")
+    parser.add_argument("--mode", choices=MODES, help="default recfg, calibrated for fashion-mnist; cfg for a diffusers folder without a table")
     parser.add_argument("--gamma1", type=float, default=3.0)
     parser.add_argument("--gamma0", type=float, help="only in mode free; default 1 - gamma1")
     parser.add_argument("--curve1", default="", metavar="RHO:G,...", help="mode curve: gamma1 over the noise level sigma/alpha, as 0.05:3,1:3,1.2:1")
@@ -107,7 +107,7 @@ def settings_of(args: argparse.Namespace, engine: "GuidanceEngine", count: int =
     blended, mixed = args.blend_with is not None, args.seed_2 is not None
     settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
                         label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
-                        c=args.c, mode=args.mode or ("cfg" if no_table else "recfg"), gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps,
+                        c=args.c, mode=args.mode or _mode(args, no_table), gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps,
                         sampler=sampler, seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=count,
                         guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration,
                         prompt=args.prompt, negative=args.negative,
@@ -117,6 +117,13 @@ def settings_of(args: argparse.Namespace, engine: "GuidanceEngine", count: int =
     ratio, tuned = engine.rectified(settings) if args.preset == "rectified" else (), engine.tuned_level(settings)
     curve_1, curve_0 = curves.preset(args.preset, args.gamma1, ratio, tuned)
     return replace(settings, mode="curve", curve_1=curve_1, curve_0=curve_0)
+
+
+def _mode(args: argparse.Namespace, no_table: bool) -> str:
+    """The mode where none was named: the one that a named file is for, else what serves the model best."""
+    if args.table or args.calibration:
+        return "recfg" if args.table else "calibrated"
+    return "cfg" if no_table else first_mode(args.model)
 
 
 def _add_sample(subparsers: Any) -> None:

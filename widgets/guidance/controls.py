@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 
 from engines.guidance import curves
 from engines.guidance.outcome import Side
-from engines.guidance.request import Grid, GuidanceRequest, Sampling
+from engines.guidance.request import Grid, GuidanceRequest, Sampling, first_mode
 from widgets import tokens
 from widgets.fields import Chips, Choice, Labelled, Section, SeedField
 from widgets.guidance import catalog
@@ -309,6 +309,11 @@ class Controls(QScrollArea):
             request = replace(request, b=None if self.curve.compared() else constant)
         self.proposed.emit(request, "compare with the constant", None)
 
+    def _own_mode(self, settings: Sampling, model: str) -> dict[str, Any]:
+        """The mode that a model is first shown in, where nobody chose another; a comparison keeps what it compares."""
+        untouched = self._request.b is None and settings.mode == first_mode(settings.model)
+        return {"mode": first_mode(model), "guide_below": math.inf} if untouched else {}
+
     def _consequences(self, field: str, value: Any) -> dict[str, Any]:
         """What else must change so that the request makes sense."""
         settings = self.shown()
@@ -321,7 +326,7 @@ class Controls(QScrollArea):
             count = {(True, False): 5000, (False, True): 16}.get((toy, catalog.is_toy(settings)), settings.count)
             steps = {(True, False): 50, (False, True): 20}.get((toy, catalog.is_toy(settings)), settings.steps)
             return {"label": settings.label if settings.label < len(known) else 0, "label_2": None, "blend": 0.0, "table": "", "calibration": "",
-                    "count": count, "steps": steps}
+                    "count": count, "steps": steps} | self._own_mode(settings, value)
         if field == "mode" and value == "free" and settings.gamma_0 is None:
             return {"gamma_0": round(1 - settings.gamma_1, 2)}
         if field == "mode" and value == "curve" and not settings.curve_1:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from engines.guidance.picture import caption, save_png
-from engines.guidance.request import GuidanceRequest, Sampling
+from engines.guidance.request import GuidanceRequest, Sampling, first_mode
 from engines.job import EngineError
 
 
@@ -244,3 +244,13 @@ def test_calibrated_mode_brings_its_two_sliders_and_the_level_is_the_interval(be
     assert (bench.document.request.a.guide_below, bench.document.request.a.sharpness) == (0.5, 0.4)
     sliders["level"].changed.emit(sliders["level"].scale.high)
     assert bench.document.request.a.guide_below == float("inf") and sliders["level"].scale.text(sliders["level"].value) == "as calibrated"
+
+
+def test_a_model_comes_in_the_mode_that_serves_it_best_unless_another_was_chosen(bench):
+    bench.workspace.controls.model.changed.emit("fashion-mnist")
+    assert bench.document.request.a.mode == "calibrated"
+    bench.workspace.controls.model.changed.emit("emoji3d")
+    assert bench.document.request.a.mode == first_mode("emoji3d")
+    bench.workspace.controls.mode.buttons["apg"].click()
+    bench.workspace.controls.model.changed.emit("fashion-mnist")
+    assert bench.document.request.a.mode == "apg"
