@@ -34,7 +34,7 @@ NUMBER_C = Scale(-3, 3, 1.5, 0.1, 2, ticks=((-1, ""), (0, "0"), (1, "")))
 LOWEST, HIGHEST = 0.01, 160.0  # noise levels of the first and last timestep, rounded outwards
 ABOVE = Scale(LOWEST, HIGHEST, LOWEST, 0.1, 1, ticks=((0.1, "0.1"), (1, "1"), (10, "10")), log=True, ends=("off", ""))
 BELOW = Scale(LOWEST, HIGHEST, HIGHEST, 0.1, 1, ticks=((0.1, "0.1"), (1, "1"), (10, "10")), log=True, ends=("", "off"))
-LEVEL = Scale(LOWEST, HIGHEST, HIGHEST, 0.1, 1, ticks=((0.1, "0.1"), (1, "1"), (10, "10")), log=True, ends=("", "as calibrated"))
+LEVEL = Scale(LOWEST, HIGHEST, HIGHEST, 0.1, 1, ticks=((0.1, "0.1"), (1, "1"), (10, "10")), log=True, ends=("", "tuned"))
 SHARPNESS = Scale(0, 1, 0, 0.05, 2, ticks=((0, ""), (1, "")))
 BAND = 0.1  # how far S may lie from 1 before pictures collapse or blow up [guidance.md, rule 4]
 

@@ -97,7 +97,7 @@ class Controls(QScrollArea):
                                  "gamma_0 weighs the prediction without a class. CFG takes 1 - gamma_1."))
         section.add(self._slider("level", "Guide below noise level", catalog.LEVEL,
                                  "rho: guidance acts at noise levels sigma/alpha up to this one. Above it the picture's outline forms, unpushed. "
-                                 "As calibrated: the level that was measured to be best for this model.", field="guide_below"),
+                                 "Tuned: the level that was measured to be best for this model.", field="guide_below"),
                     self._slider("sharpness", "Sharpness", catalog.SHARPNESS,
                                  "0 gives each class its own variety back, 1 keeps the narrower, crisper choice that guidance makes."))
         self.curve = CurveEditor()

@@ -243,7 +243,7 @@ def test_calibrated_mode_brings_its_two_sliders_and_the_level_is_the_interval(be
     sliders["sharpness"].changed.emit(0.4)
     assert (bench.document.request.a.guide_below, bench.document.request.a.sharpness) == (0.5, 0.4)
     sliders["level"].changed.emit(sliders["level"].scale.high)
-    assert bench.document.request.a.guide_below == float("inf") and sliders["level"].scale.text(sliders["level"].value) == "as calibrated"
+    assert bench.document.request.a.guide_below == float("inf") and sliders["level"].scale.text(sliders["level"].value) == "tuned"
 
 
 def test_a_model_comes_in_the_mode_that_serves_it_best_unless_another_was_chosen(bench):
