@@ -2,10 +2,8 @@
 
 import csv
 import io
-import os
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +12,7 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from engines.guidance.picture import write_whole
 from engines.job import EngineError
 from widgets.paint import color
 
@@ -39,7 +38,7 @@ def save(figure: Figure, path: Path) -> None:
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMS:
         raise EngineError(f"A plot cannot be saved as {path.suffix or 'a file without a suffix'}.", remedy="Use .png, .svg or .csv.")
-    write_whole(path, {"png": _png, "svg": _svg, "csv": _csv}[form](figure))
+    write_whole(path, lambda file: file.write({"png": _png, "svg": _svg, "csv": _csv}[form](figure)))
 
 
 def save_all(figures: Sequence[Figure], folder: Path, forms: Sequence[str] = FORMS) -> list[Path]:
@@ -83,19 +82,6 @@ def csv_text(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return out.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """EngineError if it cannot be written; nothing half-written."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise EngineError(f"{path.name} could not be written: {error.strerror}.", remedy="Choose a folder with room that you may write to.") from error
 
 
 def _box(figure: Figure) -> QRect:

@@ -91,6 +91,7 @@ class _Counted(Job):
 
 
 def _write(args: argparse.Namespace, atlas: "Atlas", engine: Any) -> None:
+    from engines.guidance.picture import write_whole
     from widgets import plot_files
 
     form = args.out.suffix.lower()
@@ -98,9 +99,9 @@ def _write(args: argparse.Namespace, atlas: "Atlas", engine: Any) -> None:
         header, rows = atlas.table()
         numbers = [{name.partition(" (")[0].replace(" ", "_"): value if math.isfinite(value) else None for name, value in zip(header, row, strict=True)}
                    for row in rows]
-        plot_files.write_whole(args.out, json.dumps(atlas.describe() | {"cells": numbers}, indent=1).encode())
+        write_whole(args.out, lambda file: file.write(json.dumps(atlas.describe() | {"cells": numbers}, indent=1).encode()))
     elif form == ".csv":
-        plot_files.write_whole(args.out, plot_files.csv_text(*atlas.table()).encode())
+        write_whole(args.out, lambda file: file.write(plot_files.csv_text(*atlas.table()).encode()))
     else:
         _draw(args, atlas, engine)
 

@@ -86,6 +86,7 @@ def write_whole(path: Path, save: Callable[[Any], object]) -> None:
     """save(file) under another name, then moved into place. EngineError if that fails; nothing half-written."""
     part = Path(path).with_name(f"{Path(path).name}.part")
     try:
+        part.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
             save(file)
         os.replace(part, path)

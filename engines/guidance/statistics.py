@@ -8,8 +8,6 @@ draws: ImageSet.weights, every rendering alike, mirrored half the time where tha
 """
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import numpy as np
 
 from engines.guidance.datasets import ImageSet
 from engines.guidance.outcome import Against
+from engines.guidance.picture import write_whole
 from engines.guidance.request import Sampling
 from engines.job import EngineError, Job
 from engines.weights import read_header, read_safetensors, sha256
@@ -102,15 +101,7 @@ def write(path: Path, found: ClassStatistics, model: str) -> None:
               "credit": found.credit, "licence": found.licence}
     arrays = {"mean": found.mean, "variance": found.variance, "deviation": found.deviation}
     content = save({name: array.astype(np.float16) for name, array in arrays.items()}, {KIND: json.dumps(header)})
-    part = Path(path).with_name(f"{Path(path).name}.part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise EngineError(f"{Path(path).name} could not be written: {error.strerror}.", remedy="Choose a folder with room that you may write to.") from error
+    write_whole(path, lambda file: file.write(content))
 
 
 def read(path: Path) -> ClassStatistics:
