@@ -32,7 +32,7 @@ CLOSE_MS = 30_000  # importing torch on a busy machine takes longer than any eng
 FILTER = "Vernier (*.vernier *.png *.safetensors);;All files (*)"
 MARKS = (
     ("Drag gamma 1", "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
-    ("Compare with C", "CFG and ReCFG grow from the same noise, side by side. X flips between them in the same place."),
+    ("Compare with C", "CFG and the mode you chose grow from the same noise, side by side. X flips between them in the same place."),
     ("Everything is a command", "Ctrl+K finds any of them, F1 lists the keys. A saved PNG carries its settings: drop it on the window to return to it."),
 )
 

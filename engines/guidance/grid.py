@@ -62,6 +62,8 @@ def cells(request: GuidanceRequest) -> dict[tuple[int, int], Sampling]:
     for name, (partner, words) in PARTNERS.items():
         if name in names and partner not in names and getattr(base, partner) is None:
             raise EngineError(f"{name} is an axis, and there is nothing to mix with.", remedy=f"Choose {words} ({partner}).")
+    if base.mode == "curve" and base.curve_1 and "gamma_1" in names and "mode" not in names:
+        raise EngineError("gamma_1 is an axis, and the curve says what it is at every noise level.", remedy="Choose another axis, or another mode.")
     if "model" not in names:
         flat = base.model == "toy-1d"
         if "c" in names and not flat:

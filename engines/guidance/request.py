@@ -231,7 +231,13 @@ def first_mode(model: str) -> str:
 
 def opposite(settings: Sampling) -> Sampling:
     """The other side of the one-click comparison: the same settings under CFG, or under ReCFG where they are CFG."""
-    return replace(settings, mode="recfg" if settings.mode == "cfg" else "cfg")
+    return replace(settings, **in_mode(settings, "recfg" if settings.mode == "cfg" else "cfg"))
+
+
+def in_mode(settings: Sampling, mode: str) -> dict[str, Any]:
+    """What changes with the mode. The noise level of the calibrated mode is its own: it neither comes from another mode nor goes along."""
+    crossing = (settings.mode == "calibrated") != (mode == "calibrated")
+    return {"mode": mode} | ({"guide_below": math.inf} if crossing else {})
 
 
 @dataclass(frozen=True)

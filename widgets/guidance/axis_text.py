@@ -109,5 +109,7 @@ def suggestions(field: str, base: Sampling, names: tuple[str, ...] = ()) -> list
 
 
 def suggested(base: Sampling) -> Grid:
-    """The grid that is offered before a person has chosen one."""
+    """The grid that is offered before a person has chosen one; a drawn curve leaves no strength to vary."""
+    if base.mode == "curve" and base.curve_1:
+        return Grid("seed", tuple(base.seed + k for k in range(4)), "steps", (5, 10, 20))
     return Grid(y="c", y_values=(0.5, 1.0, 1.5, 2.0)) if base.model == "toy-1d" else Grid()

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 
 from engines.guidance import curves
 from engines.guidance.outcome import Side
-from engines.guidance.request import Grid, GuidanceRequest, Sampling, first_mode
+from engines.guidance.request import Grid, GuidanceRequest, Sampling, first_mode, in_mode
 from widgets import tokens
 from widgets.fields import Chips, Choice, Labelled, Section, SeedField
 from widgets.guidance import catalog
@@ -219,7 +219,7 @@ class Controls(QScrollArea):
             part.setVisible(pipeline is None)  # their networks take one class at a time
 
     def _second(self, settings: Sampling) -> str:
-        words = {"recfg": f"{G0} rectified", "literal": f"{G0} literal", "calibrated": "offset calibrated", "curve": "constant"}
+        words = {"recfg": f"{G0} rectified", "literal": f"{G0} literal", "calibrated": "offset calibrated", "curve": "to compare with"}
         return words.get(settings.mode, f"{G0} {1 - settings.gamma_1:.2f}")
 
     def _warn(self, settings: Sampling, total: float) -> None:
@@ -327,11 +327,14 @@ class Controls(QScrollArea):
             steps = {(True, False): 50, (False, True): 20}.get((toy, catalog.is_toy(settings)), settings.steps)
             return {"label": settings.label if settings.label < len(known) else 0, "label_2": None, "blend": 0.0, "table": "", "calibration": "",
                     "count": count, "steps": steps} | self._own_mode(settings, value)
-        if field == "mode" and value == "free" and settings.gamma_0 is None:
-            return {"gamma_0": round(1 - settings.gamma_1, 2)}
-        if field == "mode" and value == "curve" and not settings.curve_1:
-            curve_1, curve_0 = curves.constant(settings.gamma_1)
-            return {"curve_1": curve_1, "curve_0": curve_0}
+        if field == "mode":
+            changes = in_mode(settings, value)
+            if value == "free" and settings.gamma_0 is None:
+                changes |= {"gamma_0": round(1 - settings.gamma_1, 2)}
+            if value == "curve" and not settings.curve_1:
+                curve_1, curve_0 = curves.constant(settings.gamma_1)
+                changes |= {"curve_1": curve_1, "curve_0": curve_0}
+            return changes
         if field == "label_2":
             return {"blend": 0.0 if value is None else settings.blend or 0.5}
         if field == "blend" and value and settings.label_2 is None:

@@ -12,6 +12,7 @@ from widgets.guidance import catalog
 from widgets.paint import color, focus_ring, font
 
 LENGTH, THUMB_PX, FOOT_PX = 40, 64, 16
+SHORT = {"calibrated": "Calib.", "zero-star": "Zero*"}  # words too long for a thumbnail
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Thumb(QAbstractButton):
         painter.setPen(color("text" if self._current else "muted"))
         painter.setFont(font(tokens.CAPTION_PX))
         settings = self.seen.request.a
-        word = "A|B" if self.seen.request.b else catalog.MODE_WORDS[settings.mode].split(",")[0]
+        word = "A|B" if self.seen.request.b else SHORT.get(settings.mode) or catalog.MODE_WORDS[settings.mode].split(",")[0]
         painter.drawText(QRectF(0, THUMB_PX, THUMB_PX, FOOT_PX), Qt.AlignmentFlag.AlignCenter, f"{word} {settings.gamma_1:.1f}")
         if self.seen.starred:
             painter.drawPixmap(QRectF(THUMB_PX - 20, 2, 18, 18).toRect(), glyphs.pixmap("starred", tokens.current().warn))

@@ -221,3 +221,9 @@ def test_the_memo_forgets_the_longest_unused_and_stays_right(engine, base, monke
     result, _ = draw(engine, base, Grid("gamma_1", (2.0, 3.0), None, (), each=1))
     assert result.nfe == result.nfe_alone == 12
     assert np.array_equal(result.cells[1].side.images, engine.side(result.cells[1].settings, Job()).images)
+
+
+def test_a_drawn_curve_takes_no_strength_as_an_axis(base):
+    drawn = replace(base, mode="curve", curve_1=((0.1, 3.0), (1.0, 1.0)))
+    with pytest.raises(EngineError, match="the curve says"):
+        cells(GuidanceRequest(drawn, grid=Grid("gamma_1", (1.0, 3.0), None, (), each=1)))

@@ -254,3 +254,13 @@ def test_a_model_comes_in_the_mode_that_serves_it_best_unless_another_was_chosen
     bench.workspace.controls.mode.buttons["apg"].click()
     bench.workspace.controls.model.changed.emit("fashion-mnist")
     assert bench.document.request.a.mode == "apg"
+
+
+def test_the_calibrated_level_does_not_leak_into_another_mode_or_the_other_side(bench):
+    bench.workspace.controls.mode.buttons["calibrated"].click()
+    bench.workspace.controls.sliders["level"].changed.emit(5.5)
+    bench.workspace.commands()["guidance.compare"]()
+    assert (bench.document.request.a.guide_below, bench.document.request.b.guide_below) == (5.5, float("inf"))
+    bench.workspace.commands()["guidance.compare"]()
+    bench.workspace.controls.mode.buttons["cfg"].click()
+    assert bench.document.request.a.guide_below == float("inf")
