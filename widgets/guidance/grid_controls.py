@@ -76,6 +76,10 @@ class Values(QComboBox):
         self._refused = False
         self.changed.emit(values)
 
+    def readable(self) -> bool:
+        """Whether the text stands for the values; False once it was refused."""
+        return not self._refused
+
     def wheelEvent(self, event) -> None:  # noqa: N802
         """The wheel scrolls the panel."""
         event.ignore()
@@ -115,7 +119,7 @@ class GridSection(Section):
         self.draw.setObjectName("primary")
         self.draw.setToolTip("Draw every cell, the corners first (G shows the grid)")
         self.stop.setToolTip("Stop drawing; finished cells stay")
-        self.draw.clicked.connect(lambda: self.asked.emit("draw"))
+        self.draw.clicked.connect(self._draw)
         self.stop.clicked.connect(lambda: self.asked.emit("cancel"))
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -178,6 +182,13 @@ class GridSection(Section):
             changes = {SHARES[field]: 0.5}
         values = () if field is None else parse(field, suggestions(field, base, self._names)[0], self._names)
         self._set(changes, **{axis: field, f"{axis}_values": values})
+
+    def _draw(self) -> None:
+        """Draws what stands there; a text that was refused is not replaced behind the person's back."""
+        for box in (self.x_values, self.y_values):
+            if box.isVisible() and not box.readable():
+                return box.setFocus()
+        self.asked.emit("draw")
 
     def _set(self, base: dict[str, Any] | None = None, **changes: Any) -> None:
         mine = {name: getattr(self._grid, name) for name in ("x", "x_values", "y", "y_values", "each")}

@@ -182,6 +182,19 @@ def test_axes_and_values_are_chosen_in_the_panel_in_one_step_each(bench):
     assert "'best'" in section.note.text() and bench.document.request.grid.x_values == ("cfg", "apg")
 
 
+def test_a_refused_text_is_neither_replaced_nor_drawn(bench):
+    section = bench.workspace.controls.grid
+    section.head.setChecked(True)
+    section.x_values.setEditText("banana")
+    section.x_values.lineEdit().editingFinished.emit()
+    section.draw.click()
+    assert bench.background.tasks == [] and section.x_values.currentText() == "banana" and "'banana'" in section.note.text()
+    section.x_values.setEditText("1, 2")
+    section.x_values.lineEdit().editingFinished.emit()
+    section.draw.click()
+    assert len(bench.background.tasks) == 1
+
+
 def test_an_axis_that_needs_a_partner_brings_it(bench):
     section = bench.workspace.controls.grid
     section.x.changed.emit("blend")
