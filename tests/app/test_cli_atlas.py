@@ -18,15 +18,6 @@ from engines.guidance import statistics
 MAP = ["--model", "toy-1d", "--cells", "5x3", "--samples", "50", "--steps", "10"]
 
 
-@pytest.fixture
-def vernier(capsys):
-    """Runs a command; its exit status and its JSON."""
-    def call(*words):
-        status = cli.main([str(word) for word in words])
-        return status, json.loads(capsys.readouterr().out)
-    return call
-
-
 def test_an_atlas_is_written_as_numbers_and_found_in_the_cache_again(vernier, tmp_path):
     status, answer = vernier("atlas", *MAP, "--out", tmp_path / "a.json")
     assert status == 0 and (answer["cells"], answer["found_in_cache"], answer["reference"]) == (15, 0, "the exact moments")

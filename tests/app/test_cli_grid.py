@@ -7,22 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import cli
 from app.commands import grid as commands
 from engines.guidance.picture import read_png_request
 from engines.guidance.request import Grid, GuidanceRequest, Sampling, wrap
 from engines.job import Job
 
 FAST = ["--model", "fashion-mnist", "--steps", "2", "--mode", "cfg", "--each", "1", "--device", "cpu"]
-
-
-@pytest.fixture
-def vernier(capsys):
-    """Runs a command; its exit status and its JSON."""
-    def call(*words):
-        status = cli.main([str(word) for word in words])
-        return status, json.loads(capsys.readouterr().out)
-    return call
 
 
 def test_a_grid_is_one_annotated_picture_that_brings_its_request_back(vernier, tmp_path):

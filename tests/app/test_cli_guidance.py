@@ -11,22 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import cli
 from app.commands import guidance as commands
 from engines.guidance.picture import read_png_request
 from engines.guidance.request import GuidanceRequest, Sampling, wrap
 
 ROOT = Path(__file__).parents[2]
 FAST = ["--model", "fashion-mnist", "--steps", "2", "--count", "2"]
-
-
-@pytest.fixture
-def vernier(capsys):
-    """Runs a command; its exit status and its JSON."""
-    def call(*words):
-        status = cli.main([str(word) for word in words])
-        return status, json.loads(capsys.readouterr().out)
-    return call
 
 
 @pytest.fixture

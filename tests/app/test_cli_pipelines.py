@@ -1,6 +1,5 @@
 """Diffusers folders on the command line."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import cli
 from engines.guidance.picture import read_png_request
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engines" / "guidance"))  # where the tiny folders are made
@@ -23,14 +21,6 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dit(home):
     return tiny_pipelines.make("dit", home / "dit-1.5")
-
-
-@pytest.fixture
-def vernier(capsys):
-    def call(*words):
-        status = cli.main([str(word) for word in words])
-        return status, json.loads(capsys.readouterr().out)
-    return call
 
 
 @pytest.fixture

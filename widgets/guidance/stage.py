@@ -147,19 +147,20 @@ class Stage(QWidget):
         self._show_film()
         if outcome.sides[0].toy is not None:
             self.toys.show_outcome(outcome, self._step())
-            if self.pages.currentWidget() not in self._extra:
-                self.pages.setCurrentWidget(self.toys)
-        else:
-            if self.pages.currentWidget() in self._extra:
-                pass  # the person looks at something else
-            elif self.pages.currentWidget() is self.closeup:
-                if not outcome.draft and not outcome.unfinished:
-                    self.open(self.closeup.side, self.closeup.index)
-            else:
-                self.pages.setCurrentIndex(0)
+        if self.pages.currentWidget() not in self._extra:  # else the person looks at something else
+            self._turn_to(outcome)
         self._arrange(request)
         waiting = "preview, 4 steps" if outcome.draft else "drawing" if outcome.unfinished else ""
         self._draft.setText("" if catalog.is_toy(request.a) else waiting)
+
+    def _turn_to(self, outcome: Outcome) -> None:
+        """The page that shows it; one image that is open large follows finished outcomes."""
+        if outcome.sides[0].toy is not None:
+            self.pages.setCurrentWidget(self.toys)
+        elif self.pages.currentWidget() is not self.closeup:
+            self.pages.setCurrentIndex(0)
+        elif not outcome.draft and not outcome.unfinished:
+            self.open(self.closeup.side, self.closeup.index)
 
     def _arrange(self, request: GuidanceRequest) -> None:
         outcome = self.outcome

@@ -55,7 +55,7 @@ def test_a_stopped_calibration_goes_on_after_its_last_class(model, tmp_path):
     assert not path.exists() and (tmp_path / "c.safetensors.state").exists()
     again = []
     build(model, SMALL, path, Job(lambda kind, values: again.append(values)))
-    assert len(again) < len(seen) + len(again) and min(value[0] for value in again) > 0.3
+    assert min(value[0] for value in again) > 0.3  # the first class was not made again
     first, second = (read_safetensors(file)[0] for file in (whole, path))
     assert all(np.array_equal(first[key], second[key]) for key in first)
 
