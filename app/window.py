@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QLabel, QMainWindow, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
@@ -68,7 +68,7 @@ class Window(QMainWindow):
         self._renamed()
         places = QSettings(str(home / "window.ini"), QSettings.Format.IniFormat)
         if (saved := places.value("geometry")) is None or not self.restoreGeometry(saved):
-            self.resize(*SIZE_PX)
+            self.resize(QSize(*SIZE_PX).boundedTo(self.screen().availableSize()))
 
     def _lay_out(self) -> None:
         body = QWidget()

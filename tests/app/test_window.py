@@ -264,3 +264,9 @@ def test_the_first_start_shows_three_notes_that_can_be_dismissed_for_good(opened
     for _ in range(3):
         window._welcome.next.click()
     assert window.settings.welcomed and SettingsFile(tmp_path).load()[0].welcomed
+
+
+def test_the_first_window_fits_its_screen(opened):
+    window = opened()
+    room = window.screen().availableSize()
+    assert window.width() <= max(room.width(), window.minimumWidth()) and window.height() <= max(room.height(), window.minimumHeight())
