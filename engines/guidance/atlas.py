@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from engines.diffusion import solver_names
 from engines.guidance.request import TOYS, Sampling
 from engines.job import Cancelled, EngineError, Job
 
@@ -230,7 +231,7 @@ def fitting(settings: Sampling, fine: bool = False, cache: str = "") -> AtlasTas
 
 def evaluations(task: AtlasTask) -> int:
     """Network evaluations of one sample of a whole map, at most: what the window says before it is asked for."""
-    calls = 2 * task.steps - 1 if task.settings.sampler == "heun" else task.steps
+    calls = solver_names.evaluations(task.settings.sampler, task.steps)
     strengths, sums = task.axes()
     return 2 + 2 * (calls - 1) * len(strengths) * len(sums) + calls
 

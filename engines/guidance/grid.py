@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engines.diffusion.solver_names import evaluations
 from engines.guidance.outcome import Side
 from engines.guidance.request import DRAFT_POINTS, TOYS, Grid, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
@@ -90,7 +91,7 @@ def order(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 def weight(settings: Sampling) -> int:
     """What a cell costs beside others, for the progress bar."""
-    return settings.steps * (2 if settings.sampler == "heun" else 1)
+    return evaluations(settings.sampler, settings.steps)
 
 
 @dataclass(frozen=True)

@@ -72,15 +72,13 @@ def coefficients(settings: Sampling, rho: float, ratio: Callable[[], Any]) -> tu
 
 
 def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any], correction: Correction | None = None) -> list[Call]:
-    """One Call per network call, in the sampler's order. ratio(t) is the table's row for ReCFG modes."""
-    times, guided, calls = samplers.grid(settings.sampler, schedule, settings.steps), guided_steps(settings, schedule), []
-    for i, t in enumerate(times):
-        asked = [t, times[i + 1]] if settings.sampler == "heun" and i + 1 < len(times) else [t]
-        for at in asked:
-            g1, g0 = coefficients(settings, schedule.rho(at), lambda at=at: ratio(at)) if guided[i] else (1.0, 0.0)
-            g0 = 1 - g1 if guided[i] and schedule.alpha(at) < SINGULAR else g0
-            acts = guided[i] and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
-            calls.append(Call(at, acts, g1, g0, correction.offset(schedule.lam(at)) if correction and acts else None))
+    """One Call per network call, in the sampler's order; a step's second call is guided if its first is. ratio(t) is the table's row for ReCFG modes."""
+    guided, calls = guided_steps(settings, schedule), []
+    for i, t in samplers.calls(settings.sampler, schedule, settings.steps):
+        g1, g0 = coefficients(settings, schedule.rho(t), lambda t=t: ratio(t)) if guided[i] else (1.0, 0.0)
+        g0 = 1 - g1 if guided[i] and schedule.alpha(t) < SINGULAR else g0
+        acts = guided[i] and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
+        calls.append(Call(t, acts, g1, g0, correction.offset(schedule.lam(t)) if correction and acts else None))
     return calls
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines.diffusion.solver_names import FLOW_NAMES, NAMES
 from engines.job import EngineError
 from engines.weights import read_layout
 
@@ -149,7 +150,7 @@ def _pipeline(path: Path, index: dict[str, Any]) -> Folder:
     prediction = _prediction(path, family, _json(scheduler))
     names = index.get("id2label")
     return Folder(path, family, parts, _classes(path, family, net, names if isinstance(names, dict) else {}), prediction, _size(path, net),
-                  ("euler", "heun") if prediction == "flow" else ("ddim", "euler", "heun", "dpmpp-2m"))
+                  FLOW_NAMES if prediction == "flow" else NAMES)
 
 
 def _bare_unet(path: Path, config: dict[str, Any]) -> Folder:
@@ -159,7 +160,7 @@ def _bare_unet(path: Path, config: dict[str, Any]) -> Folder:
     parts = {"unet": _part(path, "unet", "UNet2DModel", ("UNet2DModel",), path)}
     names = config.get("id2label")
     return Folder(path, "unet", parts, _classes(path, "unet", config, names if isinstance(names, dict) else {}), "eps", _size(path, config),
-                  ("ddim", "euler", "heun", "dpmpp-2m"))
+                  NAMES)
 
 
 def _layout(index: dict[str, Any], name: str) -> tuple[str, dict[str, tuple[str, ...]]]:

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from engines.diffusion.samplers import After, Eps, Step
+from engines.diffusion.samplers import DEIS_ORDER, After, Eps, Step
 from engines.diffusion.schedules import Flow, Tabulated
 from engines.guidance.recfg import from_eps
 from engines.job import EngineError
 
-WORDS = {"ddim": "DDIM", "euler": "Euler", "heun": "Heun", "dpmpp-2m": "DPM++ 2M"}
+WORDS = {"ddim": "DDIM", "euler": "Euler", "heun": "Heun", "dpm-1": "DPM-1", "dpm-2": "DPM-2", "dpmpp-2m": "DPM++ 2M", "deis": "DEIS"}
 
 
 class _Driven:
@@ -30,9 +31,17 @@ class _Driven:
         """A fresh diffusers scheduler of that name with its timesteps set. EngineError where this kind of model has none."""
         raise NotImplementedError
 
+    def drives(self, name: str) -> bool:
+        """Whether that solver is diffusers' own."""
+        return True
+
     def grid(self, name: str, steps: int) -> list[float]:
         """The timestep at the start of every step."""
         return [float(t) for t in _starts(name, self.scheduler(name, steps).timesteps)]
+
+    def calls(self, name: str, steps: int) -> list[tuple[int, float]]:
+        """(step, timestep) of every network call."""
+        return [(n // 2 if name == "heun" else n, float(t)) for n, t in enumerate(self.scheduler(name, steps).timesteps)]
 
     def drive(self, name: str, eps: Eps, x: Tensor, steps: int, after: After) -> Iterator[Step]:
         """Runs the scheduler from standard normal x; yields each step with x as the network sees it."""
@@ -77,18 +86,29 @@ def _stretch(name: str, scheduler: Any, scaled: bool) -> float:
 
 @dataclass(frozen=True)
 class PipelineSchedule(_Driven, Tabulated):
-    """A latent model's VP schedule with the four solvers as diffusers has them."""
+    """A latent model's VP schedule with its solvers as diffusers has them.
+
+    DPM-Solver-1 and -2 are ours here too: diffusers' DPMSolverSinglestepScheduler is DPM-Solver++, another method; made to be
+    DPM-Solver ("dpmsolver", deprecated) it cannot end at sigma = 0, and on a grid even in lambda it cuts its timesteps to whole ones.
+    """
 
     config: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     prediction: str = "eps"
+
+    def drives(self, name: str) -> bool:
+        return name not in ("dpm-1", "dpm-2")
 
     def scheduler(self, name: str, steps: int) -> Any:
         import diffusers
 
         kind, more = {"ddim": ("DDIMScheduler", {"clip_sample": False}), "euler": ("EulerDiscreteScheduler", {}),
                       "heun": ("HeunDiscreteScheduler", {"clip_sample": False}),
-                      "dpmpp-2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2, "variance_type": None})}[name]
-        return _timed(made(getattr(diffusers, kind), self.config, **more), name, min(steps, self.steps))
+                      "dpmpp-2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2, "variance_type": None}),
+                      "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis", "solver_type": "logrho", "solver_order": DEIS_ORDER})}[name]
+        if self.config.get("rescale_betas_zero_snr") and name in ("heun", "deis"):  # these do not know it
+            more |= {"trained_betas": -np.expm1(2 * np.diff(self.log_alphas, prepend=0.0))}
+        most = self.steps - 1 if name == "deis" else self.steps  # it would list a timestep twice, and divide by their distance
+        return _timed(made(getattr(diffusers, kind), self.config, **more), name, min(steps, most))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
+from engines.diffusion import solver_names
 from engines.job import EngineError
 
 VERSION = 1
 TOYS = ("toy-1d", "toy-gauss", "toy-bimodal")
 MODES = ("cfg", "recfg", "calibrated", "literal", "free", "curve", "rescale", "zero-star", "apg")
-SAMPLERS = ("ddim", "euler", "heun", "dpmpp-2m")
+SAMPLERS = solver_names.NAMES
 VIEWS = ("side", "wipe", "flip", "difference")
 OPTIONAL = ("gamma_0", "label_2", "seed_2")
 BEST_MODES = {"fashion-mnist": "calibrated"}  # where a measurement says that another mode than ReCFG serves a model better; see its card
