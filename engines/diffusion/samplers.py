@@ -71,9 +71,9 @@ def grid(name: str, schedule: Schedule, steps: int) -> list[float]:
     if name == "ddim":
         return [max(0.0, schedule.steps - 1 - i * schedule.steps / steps) for i in range(steps)]
     if name in ("dpm-1", "dpm-2"):
-        return [schedule.t_of_lam(lam) for lam in np.linspace(schedule.lam(schedule.last), schedule.lam(0.0), steps + 1)[:-1]]
+        return [schedule.last, *(schedule.t_of_lam(lam) for lam in np.linspace(schedule.lam(schedule.last), schedule.lam(0.0), steps + 1)[1:-1])]
     if name == "deis":
-        return [float(root) ** 2 for root in np.linspace(math.sqrt(schedule.last), 0.0, steps + 1)[:-1]]
+        return [schedule.last * (1 - i / steps) ** 2 for i in range(steps)]
     ends = schedule.rho(schedule.last) ** (1 / 7), schedule.rho(0.0) ** (1 / 7)
     rhos = np.linspace(*ends, steps) ** 7 if steps > 1 else [schedule.rho(schedule.last)]
     return [schedule.t_of_lam(-math.log(rho)) for rho in rhos]

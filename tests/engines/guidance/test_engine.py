@@ -11,7 +11,7 @@ from engines.diffusion.schedules import Schedule
 from engines.guidance import engine as engine_module
 from engines.guidance import tables
 from engines.guidance.engine import GuidanceEngine
-from engines.guidance.guide import Guide, guided_steps, plan
+from engines.guidance.guide import Guide, guided_steps, plan, run
 from engines.guidance.request import MODES, SAMPLERS, Draw, GuidanceRequest, Sampling
 from engines.job import Cancelled, EngineError, Job
 from engines.parallel import Group
@@ -85,6 +85,36 @@ def test_the_correction_of_heun_takes_the_row_of_its_own_time():
     times = samplers.grid("heun", SCHEDULE, 4)
     assert [call.t for call in calls] == [times[0], times[1], times[1], times[2], times[2], times[3], times[3]]
     assert [call.gamma_0 for call in calls] == [pytest.approx(-2 * call.t) for call in calls]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_network_call_is_planned_with_the_row_of_its_own_time(sampler):
+    calls = plan(Sampling(sampler=sampler, steps=4, mode="recfg", gamma_1=3.0), SCHEDULE, lambda t: t)
+    assert [call.t for call in calls] == [t for _, t in samplers.calls(sampler, SCHEDULE, 4)]
+    assert [call.gamma_0 for call in calls] == [pytest.approx(-2 * call.t) for call in calls]
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpm-2"])
+def test_a_steps_second_call_is_guided_where_its_first_is(sampler):
+    start, second = (SCHEDULE.rho(t) for _, t in samplers.calls(sampler, SCHEDULE, 4)[2:4])
+    settings = Sampling(sampler=sampler, steps=4, mode="cfg", gamma_1=3.0)
+    between = (start + second) / 2
+    assert [call.guided for call in plan(replace(settings, guide_above=between), SCHEDULE, lambda t: t)] == [True] * 4 + [False] * 3
+    assert [call.guided for call in plan(replace(settings, guide_below=between), SCHEDULE, lambda t: t)] == [False] * 4 + [True] * 3
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_cancelled_run_asks_the_network_no_more(sampler):
+    settings, job, asked = Sampling(sampler=sampler, steps=5, mode="cfg", gamma_1=2.0), Job(), []
+
+    def pair(x, t):
+        asked.append(t)
+        job.cancelled = len(asked) == 3
+        return x, x
+    guide = Guide(settings, SCHEDULE, plan(settings, SCHEDULE, lambda t: t), pair, lambda x, t: x, job.check)
+    with pytest.raises(Cancelled):
+        run(guide, torch.ones(2, 1, 2, 2))
+    assert asked == [t for _, t in samplers.calls(sampler, SCHEDULE, 5)][:3]
 
 
 def test_each_image_gets_the_row_of_the_step_and_not_of_its_place_in_the_batch():

@@ -76,7 +76,8 @@ def stock(model, settings, monkeypatch, negative=None):
     absent = {} if model.family != "sd3" or "tokenizer_3" in model.folder.parts else {"text_encoder_3": None, "tokenizer_3": None}
     pipe = getattr(diffusers, kind).from_pretrained(model.folder.path, use_safetensors=True, **absent)
     pipe.set_progress_bar_config(disable=True)
-    names = {"ddim": "DDIMScheduler", "euler": "EulerDiscreteScheduler", "heun": "HeunDiscreteScheduler", "dpmpp-2m": "DPMSolverMultistepScheduler"}
+    names = {"ddim": "DDIMScheduler", "euler": "EulerDiscreteScheduler", "heun": "HeunDiscreteScheduler", "dpmpp-2m": "DPMSolverMultistepScheduler",
+             "deis": "DEISMultistepScheduler"}
     if model.prediction == "flow":
         names = {"euler": "FlowMatchEulerDiscreteScheduler", "heun": "FlowMatchHeunDiscreteScheduler"}
     pipe.scheduler = getattr(diffusers, names[settings.sampler]).from_config(pipe.scheduler.config)
@@ -103,7 +104,8 @@ def of_ones(model, path, rows=("another prompt",)):
 
 CASES = [("dit", "ddim", {}), ("dit", "dpmpp-2m", {}), ("sd", "ddim", {}), ("sd", "euler", {}), ("sd", "heun", {}), ("sd", "dpmpp-2m", {}),
          ("sd", "ddim", {"prediction": "v_prediction"}), ("sd", "heun", {"prediction": "v_prediction"}), ("sdxl", "euler", {}), ("sdxl", "dpmpp-2m", {}),
-         ("sd3", "euler", {}), ("sd3", "heun", {}), ("sd3", "euler", {"t5_too": False})]
+         ("sd3", "euler", {}), ("sd3", "heun", {}), ("sd3", "euler", {"t5_too": False}),
+         ("dit", "deis", {}), ("sd", "deis", {}), ("sd", "deis", {"prediction": "v_prediction"}), ("sdxl", "deis", {})]
 
 
 @pytest.mark.parametrize(("family", "sampler", "changes"), CASES)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engines.diffusion.schedules import Schedule
-from engines.guidance.request import Sampling
+from engines.diffusion.solver_names import evaluations
+from engines.guidance.request import SAMPLERS, Sampling
 from engines.guidance.theory import finite_t, limit, phi
 from engines.guidance.toys import sample
 from engines.job import EngineError, Job
@@ -65,6 +66,12 @@ def test_the_limit_is_where_finite_t_goes():
 def test_without_guidance_the_toys_reproduce_their_class(model):
     side = sample(Sampling(model=model, label=2, mode="cfg", gamma_1=1.0, steps=100, count=50_000), Job())
     assert side.toy.shift < 0.03 and side.toy.variance_ratio == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_reproduces_a_toys_class(sampler):
+    side = sample(Sampling(model="toy-bimodal", mode="cfg", gamma_1=1.0, steps=25, count=4000, label=1, sampler=sampler), Job())
+    assert side.nfe == evaluations(sampler, 25) and side.toy.shift < 0.06 and side.toy.variance_ratio == pytest.approx(1, abs=0.2 if sampler in ("ddim", "euler", "dpm-1") else 0.12)
 
 
 def test_densities_and_paths_have_the_shapes_a_window_draws():
