@@ -12,7 +12,7 @@ timestep the network is then told is the business of eps.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -106,16 +106,20 @@ def untouched(i: int, t: float, x: Tensor) -> Tensor:
     return x
 
 
-def sample(name: str, eps: Eps, x: Tensor, schedule: Schedule, steps: int, after: After = untouched) -> Iterator[Step]:
+def sample(name: str, eps: Eps, x: Tensor, schedule: Schedule, steps: int, after: After = untouched, first: int = 0) -> Iterator[Step]:
     """Runs the named solver from noise x [B, ...]; yields each step as it is done. ValueError on an unknown name.
 
-    `after` may move x between two steps; it is not called after the last one.
+    `after` may move x between two steps; it is not called after the last one. With `first` x is the state before that step, and a
+    multistep solver begins there without a history; a schedule that brings its own solvers cannot do that (ValueError).
     """
     if name not in NAMES:
         raise ValueError(f"unknown sampler {name!r}")
     if _driven(name, schedule):
+        if first:
+            raise ValueError(f"{name} of this schedule starts from noise only")
         return schedule.drive(name, eps, x, steps, after)
-    return _SOLVERS[name](eps, x, schedule, grid(name, schedule, steps), after)
+    found = _SOLVERS[name](eps, x, schedule, grid(name, schedule, steps)[first:], lambda i, s, x: after(i + first, s, x))
+    return (replace(step, i=step.i + first) for step in found)
 
 
 def _first_order(eps: Eps, x: Tensor, schedule: Schedule, times: list[float], after: After) -> Iterator[Step]:

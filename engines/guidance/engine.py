@@ -13,11 +13,12 @@ import torch
 
 from engines.diffusion.noise import mixed, noise
 from engines.diffusion.samplers import Step
-from engines.guidance import calibrations, sources, statistics, tables, toys
+from engines.guidance import calibrations, sources, statistics, tables, toys, tunings
 from engines.guidance.guide import Correction, Guide, notes, plan, run
 from engines.guidance.memo import Memo, remembered
 from engines.guidance.outcome import Film, Outcome, Side
 from engines.guidance.request import TOYS, Curve, Draw, GuidanceRequest, Sampling
+from engines.guidance.tunings import PLAIN, Tuned
 from engines.job import EngineError, Job
 from engines.weights import verify
 
@@ -35,6 +36,7 @@ class GuidanceEngine:
         self._models: dict[str, sources.Asked] = {}
         self._tables: dict[str, tables.Table] = {}
         self._calibrations: dict[str, calibrations.Calibrations] = {}
+        self._tunings: dict[str, tunings.Tunings] = {}
         self._statistics: dict[str, statistics.ClassStatistics | None] = {}
 
     def run(self, draw: Draw | GuidanceRequest | Sampling, job: Job) -> Outcome:
@@ -57,7 +59,7 @@ class GuidanceEngine:
              tell: Callable[[int, int], None] | None = None, memo: Memo | None = None, film: bool = False) -> Side:
         """One set of samples. With a memo, what the network has answered before is not asked again; `nfe` is what it costs without one."""
         if settings.model in TOYS:
-            return toys.sample(settings, job, memo, film)
+            return toys.sample(settings, job, memo, film, self._asked_at(settings))
         return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")), memo, film)
 
     def model(self, name: str, job: Job | None = None) -> sources.Asked:
@@ -120,17 +122,48 @@ class GuidanceEngine:
         """A model file of one's own has been written anew: it and what belongs to it are read again when next asked for."""
         self._models.pop(name, None)
         self._statistics.pop(name, None)
-        for cache in (self._tables, self._calibrations):
+        for cache in (self._tables, self._calibrations, self._tunings):
             for key in [key for key in cache if key.startswith(f"{name}\n")]:
                 cache.pop(key, None)
 
     def close(self) -> None:
-        for cache in (self._models, self._tables, self._calibrations, self._statistics):
+        for cache in (self._models, self._tables, self._calibrations, self._tunings, self._statistics):
             cache.clear()
 
     def beside(self, name: str, kind: str) -> Path:
         """Where a model's table, calibration or reference lies when no other is named."""
-        return sources.beside(name, self.folder, kind)
+        return sources.beside(name, self.folder, kind, ".json" if kind == "tuned" else ".safetensors")
+
+    def tuned(self, settings: Sampling) -> Tuned:
+        """The timestep ratios that these settings ask the network at. EngineError where a file is asked for and has none that fit."""
+        if not settings.tuned:
+            return PLAIN
+        if settings.ratios:
+            return Tuned(settings.ratios)
+        return self.tunings(settings).find(settings)
+
+    def tunings(self, settings: Sampling) -> tunings.Tunings:
+        """The file of tuned timesteps that the settings name, or the one beside their model. EngineError saying how to make it."""
+        name, beside = settings.model, self.beside(settings.model, "tuned")
+        path = Path(settings.tuning) if settings.tuning else beside
+        key = f"{name}\n{path}"
+        if key not in self._tunings:
+            if not path.exists():
+                raise EngineError(f"{Path(name).name} has no tuned timesteps{' at ' + path.name if settings.tuning else ''}.",
+                                  remedy=f"Tune them: vernier tune --model {name} --out {path.name}.")
+            if path == beside and name in sources.SHIPPED:
+                verify(path)
+            self._tunings[key] = tunings.read(path, toys.as_model(name) if name in TOYS else self.model(name))
+        return self._tunings[key]
+
+    def _asked_at(self, settings: Sampling) -> Tuned:
+        """As `tuned`; where nobody named a file and none fits, plain timesteps and a note that says so."""
+        try:
+            return self.tuned(settings)
+        except EngineError as error:
+            if settings.tuning:
+                raise
+            return Tuned((), (f"plain timesteps: {error}",))
 
     def _corrected(self, settings: Sampling) -> tuple[Sampling, Correction | None, str, tuple[str, ...]]:
         """Mode "calibrated": the settings with the noise level in force, the correction, its file's hash, and what to tell."""
@@ -152,6 +185,10 @@ class GuidanceEngine:
         if settings.mode in ("recfg", "literal"):
             return self.table(settings).hash
         return self._corrected(settings)[2]
+
+    def ratio_of(self, settings: Sampling, model: Any) -> Callable[[float], Any]:
+        """t -> r of the settings' class, [1, ...] or a number; 1 for modes without a table. `model` as opened, a toy too."""
+        return toys.ratio_of(settings) if settings.model in TOYS else self._ratio(settings, model)[0]
 
     def _ratio(self, settings: Sampling, model: sources.Asked) -> tuple[Callable[[float], Any], str]:
         """t -> r for the table modes, and the table's hash."""
@@ -187,7 +224,8 @@ class GuidanceEngine:
         known, unknown = self.class_statistics(asked)
         batch = min(BATCH, model.batch)
         sources.memory_check(model, min(settings.count, batch))
-        calls = plan(settings, model.schedule, ratio, correction)
+        tuned = self._asked_at(settings)
+        calls = plan(settings, model.schedule, ratio, correction, tuned.ratios)
         job.check()
         started, network, nfe = time.perf_counter(), 0.0, 0
         done, clipped, per_step = [], 0.0, {}
@@ -201,8 +239,8 @@ class GuidanceEngine:
             count = min(batch, settings.count - first)
             rows = model.condition(settings, count)
             x = _start(settings, first, count, model)
-            guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t, rows=rows: model.pair(x, t, rows), 2),
-                          remembered(memo, settings, lambda x, t, rows=rows: model.predict(x, t, rows), 1), job.check, correction,
+            guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t, tau, rows=rows: model.pair(x, t, rows, tau), 2),
+                          remembered(memo, settings, lambda x, t, tau, rows=rows: model.predict(x, t, rows, tau), 1), job.check, correction,
                           limit=1 + CLIP_MARGIN if pixels else None)
 
             def shown(step, first: int = first) -> None:
@@ -221,8 +259,8 @@ class GuidanceEngine:
                 in_grey(guide.samples_seen()) if pixels else {})
         images = np.concatenate(done)
         return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
-                    notes=notes(settings, model.schedule) + told + model.notes(settings), against=known and known.against(settings.label, images),
-                    unknown=unknown, film=recorder and recorder.film())
+                    notes=notes(settings, model.schedule, calls) + told + tuned.notes + model.notes(settings),
+                    against=known and known.against(settings.label, images), unknown=unknown, film=recorder and recorder.film())
 
 
 class _Recorder:

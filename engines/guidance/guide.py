@@ -6,7 +6,7 @@ before the run, so that a mode costs no more than the others while sampling.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,10 +19,11 @@ from engines.diffusion.schedules import Schedule
 from engines.guidance import recfg, rivals
 from engines.guidance.curves import value_at
 from engines.guidance.request import Sampling
+from engines.job import EngineError
 
 APG_RADIUS = 15.0 / math.sqrt(16384)  # the paper's norm threshold of 15 for 4 x 64 x 64 latents, per root pixel
 SINGULAR = 1e-3  # below this alpha x is noise alone and says nothing of x_0: eps_hat is CFG's there, which every space agrees on
-Pair = Callable[[Tensor, float], tuple[Tensor, Tensor]]
+Pair = Callable[[Tensor, float, float], tuple[Tensor, Tensor]]  # (x, t, tau): the network is asked at tau, what surrounds it stays at t
 
 
 class Correction(Protocol):
@@ -43,6 +44,7 @@ class Call:
     guided: bool
     gamma_1: float
     gamma_0: Any  # number or [1, C, H, W]
+    tau: float  # where the network is asked: t itself unless the timesteps are tuned
     offset: Tensor | None = None  # added to eps_hat
 
 
@@ -52,12 +54,14 @@ def guided_steps(settings: Sampling, schedule: Schedule) -> list[bool]:
             for t in samplers.grid(settings.sampler, schedule, settings.steps)]
 
 
-def notes(settings: Sampling, schedule: Schedule) -> tuple[str, ...]:
-    """The guidance interval in steps, where it leaves some out."""
+def notes(settings: Sampling, schedule: Schedule, calls: Sequence[Call] = ()) -> tuple[str, ...]:
+    """The guidance interval in steps, where it leaves some out; tuned timesteps that stand at the end of the model's range."""
     on = [i + 1 for i, guided in enumerate(guided_steps(settings, schedule)) if guided]
+    held = [k + 1 for k, call in enumerate(calls) if call.tau != call.t and call.tau in (0.0, schedule.last)]
+    told = (f"tuned timesteps held at the end of the model's range: network call {', '.join(map(str, held))}",) if held else ()
     if len(on) == settings.steps:
-        return ()
-    return (f"guided in {len(on)} of {settings.steps} steps" + (f" ({on[0]} to {on[-1]})" if on else ""),)
+        return told
+    return (f"guided in {len(on)} of {settings.steps} steps" + (f" ({on[0]} to {on[-1]})" if on else ""), *told)
 
 
 def coefficients(settings: Sampling, rho: float, ratio: Callable[[], Any]) -> tuple[float, Any]:
@@ -71,15 +75,27 @@ def coefficients(settings: Sampling, rho: float, ratio: Callable[[], Any]) -> tu
     return g1, recfg.gamma_0(g1, ratio()) if settings.mode in ("recfg", "literal") else 1 - g1
 
 
-def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any], correction: Correction | None = None) -> list[Call]:
-    """One Call per network call, in the sampler's order; a step's second call is guided if its first is. ratio(t) is the table's row for ReCFG modes."""
-    guided, calls = guided_steps(settings, schedule), []
-    for i, t in samplers.calls(settings.sampler, schedule, settings.steps):
-        g1, g0 = coefficients(settings, schedule.rho(t), lambda t=t: ratio(t)) if guided[i] else (1.0, 0.0)
-        g0 = 1 - g1 if guided[i] and schedule.alpha(t) < SINGULAR else g0
-        acts = guided[i] and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
-        calls.append(Call(t, acts, g1, g0, correction.offset(schedule.lam(t)) if correction and acts else None))
-    return calls
+def plan(settings: Sampling, schedule: Schedule, ratio: Callable[[float], Any], correction: Correction | None = None,
+         ratios: Sequence[float] = ()) -> list[Call]:
+    """One Call per network call, in the sampler's order; a step's second call is guided if its first is.
+
+    ratio(t) is the table's row for ReCFG modes; `ratios` are tau / t of every call. EngineError where they are too few or too many.
+    """
+    guided, asked = guided_steps(settings, schedule), samplers.calls(settings.sampler, schedule, settings.steps)
+    if ratios and len(ratios) != len(asked):
+        raise EngineError(f"There are {len(ratios)} timestep ratios for {len(asked)} network calls.",
+                          remedy="Reset them to the tuned ones, or go back to the sampler and the steps they were made for.")
+    return [call_at(settings, schedule, t, guided[i], ratio, correction, r) for (i, t), r in zip(asked, ratios or [1.0] * len(asked), strict=True)]
+
+
+def call_at(settings: Sampling, schedule: Schedule, t: float, guided: bool, ratio: Callable[[float], Any], correction: Correction | None = None,
+            r: float = 1.0) -> Call:
+    """A call at timestep t. tau = r t, held in the model's time range."""
+    g1, g0 = coefficients(settings, schedule.rho(t), lambda: ratio(t)) if guided else (1.0, 0.0)
+    g0 = 1 - g1 if guided and schedule.alpha(t) < SINGULAR else g0
+    acts = guided and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
+    tau = min(max(r * t, 0.0), schedule.last)
+    return Call(t, acts, g1, g0, tau, correction.offset(schedule.lam(t)) if correction and acts else None)
 
 
 @dataclass
@@ -90,7 +106,7 @@ class Guide:
     schedule: Schedule
     calls: list[Call]
     pair: Pair
-    conditional: Callable[[Tensor, float], Tensor]
+    conditional: Callable[[Tensor, float, float], Tensor]
     check: Callable[[], None]
     correction: Correction | None = None
     measure: bool = True
@@ -110,12 +126,18 @@ class Guide:
         self.check()
         call = next(self._next)
         started = time.perf_counter()
-        eps_c, eps_u = self.pair(x, t) if call.guided else (self.conditional(x, t), None)
+        eps_c, eps_u = self.pair(x, t, call.tau) if call.guided else (self.conditional(x, t, call.tau), None)
         self.network_seconds += time.perf_counter() - started
         self.nfe += 2 if call.guided else 1
         if self.measure:
             self._note(call, eps_c, eps_u)
         return eps_c if eps_u is None else self._combined(call, x, t, eps_c, eps_u)
+
+    def eps_hat(self, call: Call, x: Tensor) -> Tensor:
+        """What a call answers, unrecorded: for whoever asks it more than once."""
+        if not call.guided:
+            return self.conditional(x, call.t, call.tau)
+        return self._combined(call, x, call.t, *self.pair(x, call.t, call.tau))
 
     def _combined(self, call: Call, x: Tensor, t: float, eps_c: Tensor, eps_u: Tensor) -> Tensor:
         mode, g1 = self.settings.mode, call.gamma_1

@@ -45,8 +45,8 @@ class Painter:
         settings = Sampling(model="", mode="cfg", gamma_1=live.gamma_1, steps=live.solver_steps, count=live.each)
         rows = torch.cat([model.label_rows(k, live.each) for k in range(len(self.classes))])
         x = noise(0, 0, live.each, model.shape).repeat(len(self.classes), 1, 1, 1).to(model.device)
-        guide = Guide(settings, model.schedule, plan(settings, model.schedule, lambda t: 1.0), lambda x, t: model.pair(x, t, rows),
-                      lambda x, t: model.predict(x, t, rows), check, measure=False)
+        guide = Guide(settings, model.schedule, plan(settings, model.schedule, lambda t: 1.0), lambda x, t, tau: model.pair(x, t, rows),
+                      lambda x, t, tau: model.predict(x, t, rows), check, measure=False)
         images = to_pixels(run(guide, x))
         if live.sheet is not None:
             save_png(live.sheet, contact_sheet(images, live.each), {"classes": list(self.classes), "each": live.each})

@@ -19,7 +19,7 @@ from engines.guidance.request import Sampling
 LIMIT_BYTES = 256 << 20
 # what acts on the network's answers or decides its input, and is no input of its own; a new setting counts as input until it is named here
 OUTSIDE = {"table", "calibration", "mode", "gamma_1", "gamma_0", "steps", "sampler", "seed", "seed_2", "seed_mix", "count", "guide_above",
-           "guide_below", "sharpness", "curve_1", "curve_0"}
+           "guide_below", "sharpness", "curve_1", "curve_0", "tuned", "tuning", "ratios"}
 INPUTS = tuple(f.name for f in fields(Sampling) if f.name not in OUTSIDE)
 
 
@@ -31,16 +31,16 @@ class Memo:
         self._limit, self._bytes = limit, 0
         self.nfe = 0
 
-    def over(self, settings: Sampling, network: Callable[[Tensor, float], Any], evaluations: int) -> Callable[[Tensor, float], Any]:
-        """`network(x, t)` that looks here first. `evaluations` is what one call of it counts: 2 for a pair, 1 for one branch."""
+    def over(self, settings: Sampling, network: Callable[[Tensor, float, float], Any], evaluations: int) -> Callable[[Tensor, float, float], Any]:
+        """`network(x, t, tau)` that looks here first. `evaluations` is what one call of it counts: 2 for a pair, 1 for one branch."""
         asked = tuple(getattr(settings, name) for name in INPUTS)
 
-        def answer(x: Tensor, t: float) -> Any:
-            key = (evaluations, asked, t, tuple(x.shape), digest(x))
+        def answer(x: Tensor, t: float, tau: float) -> Any:
+            key = (evaluations, asked, t, tau, tuple(x.shape), digest(x))
             if key in self._answers:
                 self._answers.move_to_end(key)
                 return self._answers[key]
-            found = network(x, t)
+            found = network(x, t, tau)
             self.nfe += evaluations
             self._keep(key, found)
             return found
@@ -53,7 +53,8 @@ class Memo:
             self._bytes -= size(self._answers.popitem(last=False)[1])
 
 
-def remembered(memo: Memo | None, settings: Sampling, network: Callable[[Tensor, float], Any], evaluations: int) -> Callable[[Tensor, float], Any]:
+def remembered(memo: Memo | None, settings: Sampling, network: Callable[[Tensor, float, float], Any],
+               evaluations: int) -> Callable[[Tensor, float, float], Any]:
     """`network` over a memo, or itself where there is none."""
     return network if memo is None else memo.over(settings, network, evaluations)
 

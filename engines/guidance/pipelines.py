@@ -22,6 +22,7 @@ from engines.guidance.pipeline_prompts import Prompts, Words
 from engines.guidance.pipeline_solvers import FlowSchedule, PipelineSchedule, made
 from engines.guidance.recfg import to_eps
 from engines.guidance.request import Sampling
+from engines.guidance.sources import told
 from engines.job import EngineError
 
 DECODED = 4  # images decoded at once
@@ -93,21 +94,21 @@ class PipelineModel:
         return (self.prompts.notes(settings.prompt, settings.negative) if self.text else ()) + self._said
 
     # the network -----------------------------------------------------------------------------------------------------
-    def pair(self, x: Tensor, t: float, rows: Tensor | Words) -> tuple[Tensor, Tensor]:
-        """eps_c and eps_u [B, C, H, W] from one doubled batch."""
+    def pair(self, x: Tensor, t: float, rows: Tensor | Words, tau: float | Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """eps_c and eps_u [B, C, H, W] from one doubled batch. tau as in `predict`."""
         twice = torch.cat([x, x])
         if self.text:
-            eps_u, eps_c = self._eps(twice, t, rows.both()).chunk(2)
+            eps_u, eps_c = self._eps(twice, t, tau, rows.both()).chunk(2)
             return eps_c, eps_u
         labels = rows.argmax(1)
-        return self._eps(twice, t, {"class_labels": torch.cat([labels, torch.full_like(labels, len(self.classes))])}).chunk(2)
+        return self._eps(twice, t, tau, {"class_labels": torch.cat([labels, torch.full_like(labels, len(self.classes))])}).chunk(2)
 
-    def predict(self, x: Tensor, t: float, rows: Tensor | Words) -> Tensor:
-        """eps [B, C, H, W] of the condition alone. EngineError when the network answers with NaN."""
-        return self._eps(x, t, rows.conditionals() if self.text else {"class_labels": rows.argmax(1)})
+    def predict(self, x: Tensor, t: float, rows: Tensor | Words, tau: float | Tensor | None = None) -> Tensor:
+        """eps [B, C, H, W] of the condition alone, the network asked at tau (t itself where None). EngineError when it answers with NaN."""
+        return self._eps(x, t, tau, rows.conditionals() if self.text else {"class_labels": rows.argmax(1)})
 
-    def _eps(self, x: Tensor, t: float, condition: dict[str, Tensor]) -> Tensor:
-        net, at = self.net, torch.full((len(x),), float(t), device=x.device)
+    def _eps(self, x: Tensor, t: float, tau: float | Tensor | None, condition: dict[str, Tensor]) -> Tensor:
+        net, at = self.net, told(len(x), t if tau is None else tau, x.device)
         seen = x.to(self.precision)
         if self.family == "sdxl":
             added = {key: condition[key] for key in ("text_embeds", "time_ids")}

@@ -17,6 +17,7 @@ BEST_MODES = {"fashion-mnist": "calibrated"}  # where a measurement says that an
 DRAFT_STEPS, DRAFT_POINTS = 4, 5000
 FILM_POINTS = 2500  # a toy's trajectories in a film
 CURVE_POINTS = 32
+RATIO = 0.2, 2.0  # lowest and highest tau / t
 CELLS, EACH = 400, 64  # the most cells of a grid, and images of a cell
 Curve = tuple[tuple[float, float], ...]  # (noise level sigma/alpha, value), levels rising; linear in log sigma/alpha between
 
@@ -48,6 +49,9 @@ class Sampling:
     sharpness: float = 0.0  # mode "calibrated": 0 gives the unguided variance back, 1 leaves what guidance took
     curve_1: Curve = ()  # mode "curve": gamma_1 over the noise level; empty = gamma_1 everywhere
     curve_0: Curve = ()  # mode "curve": gamma_0; empty = 1 - gamma_1
+    tuned: bool = False  # the network is asked at tuned timesteps tau = r t; every coefficient stays at t [TimeTuner]
+    tuning: str = ""  # path of a file of tuned ratios; empty = the one beside the model
+    ratios: tuple[float, ...] = ()  # r of every network call, set by hand; empty = the file's
 
     def __post_init__(self) -> None:
         limits = {"gamma_1": (0, 30), "gamma_0": (-29, 29), "steps": (1, 1000), "count": (1, 50_000), "blend": (0, 1),
@@ -65,7 +69,12 @@ class Sampling:
 
         for name in ("curve_1", "curve_0"):
             _check_curve(name, getattr(self, name))
-        for name in ("model", "table", "calibration", "prompt", "negative"):
+        if not isinstance(self.tuned, bool):
+            raise EngineError(f"tuned is {self.tuned!r}.", remedy="It is true or false.")
+        if not isinstance(self.ratios, tuple) or not all(
+                isinstance(r, int | float) and not isinstance(r, bool) and RATIO[0] <= r <= RATIO[1] for r in self.ratios):
+            raise EngineError("The timestep ratios of this request are damaged.", remedy=f"Each lies between {RATIO[0]:g} and {RATIO[1]:g}.")
+        for name in ("model", "table", "calibration", "prompt", "negative", "tuning"):
             if not isinstance(getattr(self, name), str):
                 raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy="It must be text.")
         for name in ("label", "label_2", "steps", "seed", "seed_2", "count"):
@@ -74,7 +83,7 @@ class Sampling:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON gives it back: lists for tuples, None for infinity."""
-        return asdict(self) | {"guide_below": None if math.isinf(self.guide_below) else self.guide_below,
+        return asdict(self) | {"guide_below": None if math.isinf(self.guide_below) else self.guide_below, "ratios": list(self.ratios),
                                "curve_1": [list(point) for point in self.curve_1], "curve_0": [list(point) for point in self.curve_0]}
 
     @classmethod
@@ -83,7 +92,7 @@ class Sampling:
         values = _known(cls, values)
         if values.get("guide_below", 0) is None:
             values["guide_below"] = math.inf
-        for name in {"curve_1", "curve_0"} & values.keys():
+        for name in {"curve_1", "curve_0", "ratios"} & values.keys():
             values[name] = _tuples(values[name])
         return cls(**values)
 
@@ -103,7 +112,7 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 
-AXES = tuple(f.name for f in fields(Sampling) if f.type in (int, float, str, int | None, float | None) and f.name != "count")  # any control
+AXES = tuple(f.name for f in fields(Sampling) if f.type in (int, float, str, bool, int | None, float | None) and f.name != "count")  # any control
 
 
 @dataclass(frozen=True)
@@ -261,4 +270,4 @@ class Draw:
 def _drafted(side: Sampling) -> Sampling:
     if side.model in TOYS:
         return replace(side, count=min(side.count, DRAFT_POINTS))
-    return replace(side, steps=min(side.steps, DRAFT_STEPS))
+    return side if side.steps <= DRAFT_STEPS else replace(side, steps=DRAFT_STEPS, tuned=False)

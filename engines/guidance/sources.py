@@ -40,8 +40,8 @@ class Asked(Protocol):
     def label_rows(self, label: int, count: int, label_2: int | None = None, blend: float = 0.0) -> Any: ...
     def class_rows(self, word: str, count: int) -> Any: ...
     def class_names(self, words: tuple[str, ...]) -> tuple[str, ...]: ...
-    def pair(self, x: Tensor, t: float, rows: Any) -> tuple[Tensor, Tensor]: ...
-    def predict(self, x: Tensor, t: float, rows: Any) -> Tensor: ...
+    def pair(self, x: Tensor, t: float, rows: Any, tau: float | Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+    def predict(self, x: Tensor, t: float, rows: Any, tau: float | Tensor | None = None) -> Tensor: ...
     def encode(self, images: Tensor) -> Tensor: ...
     def decode(self, x_0: Tensor) -> Tensor: ...
     def preview(self, x_0: Tensor) -> Tensor: ...
@@ -118,15 +118,18 @@ class Model:
     def notes(self, settings: Sampling) -> tuple[str, ...]:
         return ()
 
-    def pair(self, x: Tensor, t: float, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """eps_c and eps_u [B, C, H, W] from one doubled batch."""
+    def pair(self, x: Tensor, t: float, rows: Tensor, tau: float | Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """eps_c and eps_u [B, C, H, W] from one doubled batch. tau as in `predict`."""
         null = torch.zeros_like(rows)
         null[:, -1] = 1
-        return self.predict(torch.cat([x, x]), t, torch.cat([rows, null])).chunk(2)
+        return self.predict(torch.cat([x, x]), t, torch.cat([rows, null]), tau).chunk(2)
 
-    def predict(self, x: Tensor, t: float, rows: Tensor) -> Tensor:
-        """eps [B, C, H, W] float32 for label rows [B, K + 1]. EngineError when the network answers with NaN."""
-        times = torch.full((len(x),), float(t), device=x.device)
+    def predict(self, x: Tensor, t: float, rows: Tensor, tau: float | Tensor | None = None) -> Tensor:
+        """eps [B, C, H, W] float32 for label rows [B, K + 1]; the network is asked at tau (t itself where None) and its velocity read at t.
+
+        EngineError when the network answers with NaN.
+        """
+        times = told(len(x), t if tau is None else tau, x.device)
         v = self.net.velocity(x.to(self.precision), times, rows.to(self.precision))
         eps = torch.add(v, x, alpha=self.schedule.sigma(t) / self.schedule.alpha(t)) * self.schedule.alpha(t)
         if not math.isfinite(eps.sum().item()):
@@ -135,11 +138,16 @@ class Model:
         return eps
 
 
-def beside(name: str, folder: Path, what: str = "table") -> Path:
+def told(count: int, t: float | Tensor, device: torch.device) -> Tensor:
+    """The timestep a network is told, [count]; a tensor keeps its gradient (TimeTuner moves it)."""
+    return t.to(device).float().expand(count) if isinstance(t, Tensor) else torch.full((count,), float(t), device=device)
+
+
+def beside(name: str, folder: Path, what: str = "table", suffix: str = ".safetensors") -> Path:
     """Where a model's table (or calibration) lies: `<name>.table.safetensors` beside its weights or its folder."""
     path = folder / name if name in SHIPPED else Path(name)
     stem = path.stem if path.suffix == ".safetensors" else path.name  # a folder's name may have a dot: sd-1.5
-    return path.with_name(f"{stem}.{what}.safetensors")
+    return path.with_name(f"{stem}.{what}{suffix}")
 
 
 def open_model(name: str, folder: Path, device: torch.device | None = None, job: Job | None = None) -> Asked:

@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from engines.guidance.outcome import Against, Side, ToyNumbers
 from engines.guidance.recfg import least_squares_ratio
 from engines.guidance.request import FILM_POINTS, Curve, Sampling
 from engines.guidance.theory import finite_t, limit
+from engines.guidance.tunings import PLAIN, Tuned
 from engines.job import EngineError, Job
 
 PATHS = 64  # trajectories kept where no film is asked for
@@ -28,7 +31,7 @@ DRAWS = 256  # of a toy's calibration
 BINS = {1: 161, 2: 81}
 
 
-def sample(settings: Sampling, job: Job, memo: Memo | None = None, film: bool = False) -> Side:
+def sample(settings: Sampling, job: Job, memo: Memo | None = None, film: bool = False, tuned: Tuned = PLAIN) -> Side:
     """Samples of a toy. In ReCFG modes r comes from exact expectations (toy-1d) or 4,000 true draws a level (2-D)."""
     model, c = _toy(settings)
     started = time.perf_counter()
@@ -37,9 +40,9 @@ def sample(settings: Sampling, job: Job, memo: Memo | None = None, film: bool = 
         settings = replace(settings, guide_below=DEFAULT_LEVEL if math.isinf(settings.guide_below) else settings.guide_below)
         correction = _calibrated(model.name, c, settings.gamma_1, settings.guide_below, settings.steps)
         correction = correction and correction.at(settings.gamma_1, settings.sharpness)
-    calls = plan(settings, model.schedule, lambda t: ratio(model, settings.mode, c, t), correction)
-    guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t: (model.eps(x, t, c), model.eps(x, t, None)), 2),
-                  remembered(memo, settings, lambda x, t: model.eps(x, t, c), 1), job.check, correction)
+    calls = plan(settings, model.schedule, lambda t: ratio(model, settings.mode, c, t), correction, tuned.ratios)
+    guide = Guide(settings, model.schedule, calls, remembered(memo, settings, lambda x, t, tau: (model.eps(x, tau, c), model.eps(x, tau, None)), 2),
+                  remembered(memo, settings, lambda x, t, tau: model.eps(x, tau, c), 1), job.check, correction)
     x = noise_block(settings.seed, settings.count, model.dim)
     kept = FILM_POINTS if film else PATHS
     paths = [x[:kept].numpy().copy()]
@@ -50,8 +53,44 @@ def sample(settings: Sampling, job: Job, memo: Memo | None = None, film: bool = 
     names = () if model.dim == 1 else tuple(f"class {k}" for k in range(model.classes))
     return Side(asked, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
                 nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()} | guide.samples_seen(),
-                toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule), against=against(model, c, points),
+                toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule, calls) + tuned.notes, against=against(model, c, points),
                 rectified=rectified(settings) if settings.mode == "curve" else ())
+
+
+def ratio_of(settings: Sampling) -> Callable[[float], Any]:
+    """t -> r for the settings' class."""
+    model, c = _toy(settings)
+    return lambda t: ratio(model, settings.mode, c, t)
+
+
+class ToyModel:
+    """A toy as sources.Asked has it, as far as the tuner asks. Rows are class numbers [B]; toy-1d's are its real class c."""
+
+    text, prediction, device, batch = False, "eps", torch.device("cpu"), 4096
+
+    def __init__(self, name: str) -> None:
+        self.name = self.hash = name
+        self._toy = toy(name)
+        self.schedule, self.shape = self._toy.schedule, (self._toy.dim,)
+        self.classes = () if self._toy.dim == 1 else tuple(f"class {k}" for k in range(self._toy.classes))
+
+    def condition(self, settings: Sampling, count: int) -> torch.Tensor:
+        return torch.full((count,), settings.c if self._toy.dim == 1 else float(settings.label), dtype=torch.float64)
+
+    def label_rows(self, label: int, count: int) -> torch.Tensor:
+        return torch.full((count,), float(label), dtype=torch.float64)
+
+    def pair(self, x: torch.Tensor, t: float, rows: torch.Tensor, tau: Any = None) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.predict(x, t, rows, tau), self._toy.eps(x, t if tau is None else tau, None)
+
+    def predict(self, x: torch.Tensor, t: float, rows: torch.Tensor, tau: Any = None) -> torch.Tensor:
+        """The exact eps of every point's own class at tau."""
+        classes, places = rows.unique(return_inverse=True)
+        each = torch.stack([self._toy.eps(x, t if tau is None else tau, float(c)) for c in classes])
+        return each[places, torch.arange(len(x))]
+
+
+as_model = lru_cache(8)(ToyModel)
 
 
 def _toy(settings: Sampling) -> tuple[Toy, float]:

@@ -90,7 +90,7 @@ def test_all_points_share_the_first_call(own):
     engine, task = own
     model = engine.model(task.settings.model)
     calls, plain = [], model.predict
-    model.predict = lambda x, t, rows: calls.append(len(x)) or plain(x, t, rows)
+    model.predict = lambda x, t, rows, tau=None: calls.append(len(x)) or plain(x, t, rows, tau)
     atlas = task.carry_out(engine, Job())
     branches = sum(calls) // task.samples
     # own reference: the first pair (2) and two conditional calls; CFG at gamma_1 = 1 the same two; 14 points with two guided calls left
@@ -190,7 +190,7 @@ def test_what_runs_off_to_infinity_is_blown_up_and_no_error(own):
     engine, task = own
     model = engine.model(task.settings.model)
     plain = model.predict
-    model.predict = lambda x, t, rows: plain(x, t, rows) if float(x.abs().max()) < 1e4 else (_ for _ in ()).throw(EngineError("not finite"))
+    model.predict = lambda x, t, rows, tau=None: plain(x, t, rows) if float(x.abs().max()) < 1e4 else (_ for _ in ()).throw(EngineError("not finite"))
     atlas = replace(task, sums=(0.0, 1.0), gamma_1=(1.0, 30.0), steps=6).carry_out(engine, Job())
     assert atlas.done() == atlas.size()
     blown = [point for point in atlas.on_map() if point.blown]

@@ -39,8 +39,8 @@ def drawn(name, label, w, steps, rho=math.inf, of_steps=0, sampler="ddim", sharp
     toy = TOYS[name]()
     correction = calibration(name, label, w, of_steps, rho).at(w, sharpness) if of_steps else None
     settings = Sampling(gamma_1=w, mode="calibrated" if of_steps else "cfg", steps=steps, sampler=sampler, guide_below=rho)
-    guide = Guide(settings, toy.schedule, plan(settings, toy.schedule, lambda t: 1.0, correction), lambda x, t: (toy.eps(x, t, label), toy.eps(x, t, None)),
-                  lambda x, t: toy.eps(x, t, label), lambda: None, correction, measure=False)
+    guide = Guide(settings, toy.schedule, plan(settings, toy.schedule, lambda t: 1.0, correction), lambda x, t, tau: (toy.eps(x, t, label), toy.eps(x, t, None)),
+                  lambda x, t, tau: toy.eps(x, t, label), lambda: None, correction, measure=False)
     return run(guide, noise_block(77 + label, count, 2))
 
 
@@ -92,8 +92,8 @@ def test_sharpness_goes_from_the_unguided_variance_to_what_guidance_leaves():
 def test_the_interval_alone_has_its_closed_form_on_the_papers_toy(rho, mean, variance):
     toy, c = Gaussian1D(), 1.5
     settings = Sampling(model="toy-1d", gamma_1=3.0, mode="cfg", steps=500, sampler="ddim", guide_below=rho)
-    guide = Guide(settings, toy.schedule, plan(settings, toy.schedule, lambda t: 1.0), lambda x, t: (toy.eps(x, t, c), toy.eps(x, t, None)),
-                  lambda x, t: toy.eps(x, t, c), lambda: None, measure=False)
+    guide = Guide(settings, toy.schedule, plan(settings, toy.schedule, lambda t: 1.0), lambda x, t, tau: (toy.eps(x, t, c), toy.eps(x, t, None)),
+                  lambda x, t, tau: toy.eps(x, t, c), lambda: None, measure=False)
     x = run(guide, noise_block(0, 100_000, 1))
     a_h = 1 / math.sqrt(1 + rho**2)
     assert mean == pytest.approx(2 - a_h, abs=1e-4) and variance == pytest.approx(((1 + a_h**2) / 2) ** 2, abs=1e-4)
