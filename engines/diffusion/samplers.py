@@ -24,7 +24,7 @@ from engines.diffusion.solver_names import ASKS_TWICE, NAMES
 
 Eps = Callable[[Tensor, float], Tensor]
 After = Callable[[int, float, Tensor], Tensor]  # (step, timestep reached, x) -> x that the next step starts from
-DEIS_ORDER = 2  # of eps, which is guided here: diffusers and its papers advise 3 without guidance only
+DEIS_ORDER = 3  # ab_order in the authors' code
 
 
 @dataclass(frozen=True)
