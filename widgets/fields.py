@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from math import lcm
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon, QIntValidator
@@ -105,13 +106,13 @@ class Choice(QComboBox):
 class Chips(QWidget):
     """One of a few values, all of them in sight, as buttons in a grid.
 
-    Rows are (value, word, tip); `wide` values take a whole row.
+    Rows are (value, word, tip); `wide` values take a whole row; `spread` lets the last row's buttons share its width.
     """
 
     changed = Signal(object)
 
     def __init__(self, name: str, rows: Sequence[tuple[object, str, str]], columns: int = 3, wide: frozenset = frozenset(),
-                 parent: QWidget | None = None) -> None:
+                 spread: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
         self.buttons: dict[object, QPushButton] = {}
@@ -119,8 +120,9 @@ class Chips(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(tokens.SPACE_XS)
-        place = 0
-        for value, word, tip in rows:
+        place, last = 0, len(rows) % columns if spread else 0
+        parts = lcm(columns, last) if last else columns  # of the grid's width: what both kinds of rows divide into
+        for k, (value, word, tip) in enumerate(rows):
             button = QPushButton(word, self)
             button.setCheckable(True)
             button.setProperty("chip", True)
@@ -131,15 +133,16 @@ class Chips(QWidget):
             button.setAccessibleDescription(tip)
             if value in wide:
                 place += -place % columns
-                grid.addWidget(button, place // columns, 0, 1, columns)
+                grid.addWidget(button, place // columns, 0, 1, parts)
                 place += columns
             else:
-                grid.addWidget(button, place // columns, place % columns)
+                span = parts // (last if k >= len(rows) - last else columns)
+                grid.addWidget(button, place // columns, place % columns * span, 1, span)
                 place += 1
             group.addButton(button)
             self.buttons[value] = button
             button.clicked.connect(lambda _=False, v=value: self.changed.emit(v))
-        for column in range(columns):
+        for column in range(parts):
             grid.setColumnStretch(column, 1)
         self._group = group
 

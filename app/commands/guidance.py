@@ -89,7 +89,7 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curve0", default="", metavar="RHO:G,...", help="mode curve: gamma0; default 1 - gamma1")
     parser.add_argument("--preset", choices=PRESETS, help="mode curve: a curve made of gamma1 instead of --curve1 and --curve0")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--sampler", choices=SAMPLERS, help="default dpmpp-2m; euler for flow models, which have no other but heun")
+    parser.add_argument("--sampler", choices=SAMPLERS, help="default dpmpp-2m; euler for flow models, which have heun too; heun, dpm-2: two calls a step")
     parser.add_argument("--guide-below", type=float, default=math.inf, metavar="RHO", help="guide at noise levels sigma/alpha up to this")
     parser.add_argument("--guide-above", type=float, default=0.0, metavar="RHO", help="and above this")
     parser.add_argument("--sharpness", type=float, default=0.0, help="mode calibrated: 0 gives the class's variance back, 1 leaves what guidance took")

@@ -24,7 +24,7 @@ from engines.diffusion.solver_names import ASKS_TWICE, NAMES
 
 Eps = Callable[[Tensor, float], Tensor]
 After = Callable[[int, float, Tensor], Tensor]  # (step, timestep reached, x) -> x that the next step starts from
-DEIS_ORDER = 2  # of eps, which is guided here: diffusers and its papers advise 3 without guidance only
+DEIS_ORDER = 3  # ab_order in the authors' code
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _dpmpp_2m(eps: Eps, x: Tensor, schedule: Schedule, times: list[float], after
 
 
 def _deis(eps: Eps, x: Tensor, schedule: Schedule, times: list[float], after: After, order: int = DEIS_ORDER) -> Iterator[Step]:
-    """tAB-DEIS with eps extrapolated by a polynomial in log rho [DEIS, Eq. 15; the variable as in diffusers].
+    """tAB-DEIS with eps extrapolated by a polynomial in log rho [DEIS, arXiv 2204.13902; the variable as in diffusers].
 
     The first steps have fewer predictions to go by and so a lower order; the last step, where log rho has no end, is first order.
     """

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.diffusion.samplers import DEIS_ORDER, After, Eps, Step
+from engines.diffusion.samplers import After, Eps, Step
 from engines.diffusion.schedules import Flow, Tabulated
+from engines.diffusion.solver_names import FLOW_NAMES
 from engines.guidance.recfg import from_eps
 from engines.job import EngineError
 
@@ -104,7 +105,7 @@ class PipelineSchedule(_Driven, Tabulated):
         kind, more = {"ddim": ("DDIMScheduler", {"clip_sample": False}), "euler": ("EulerDiscreteScheduler", {}),
                       "heun": ("HeunDiscreteScheduler", {"clip_sample": False}),
                       "dpmpp-2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2, "variance_type": None}),
-                      "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis", "solver_type": "logrho", "solver_order": DEIS_ORDER})}[name]
+                      "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis", "solver_type": "logrho", "solver_order": 2})}[name]
         if self.config.get("rescale_betas_zero_snr") and name in ("heun", "deis"):  # these do not know it
             more |= {"trained_betas": -np.expm1(2 * np.diff(self.log_alphas, prepend=0.0))}
         most = self.steps - 1 if name == "deis" else self.steps  # it would list a timestep twice, and divide by their distance
@@ -122,7 +123,7 @@ class FlowSchedule(_Driven, Flow):
     def scheduler(self, name: str, steps: int) -> Any:
         from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
 
-        if name not in ("euler", "heun"):
+        if name not in FLOW_NAMES:
             raise EngineError(f"{WORDS[name]} does not exist for flow models.", remedy="Choose Euler or Heun.")
         if name == "heun":
             return _timed(made(FlowMatchHeunDiscreteScheduler, self.config), name, steps)

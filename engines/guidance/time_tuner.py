@@ -39,7 +39,7 @@ FINE = 4  # teacher's Heun steps inside a step
 PROBE = 0.02  # from 1, for the slope of e
 RATE, BETAS = 2e-3, (0.9, 0.999)
 MINIBATCH = 16
-HISTORY = {"dpmpp-2m": 1, "deis": samplers.DEIS_ORDER}  # steps that a multistep solver looks back
+HISTORY = {"dpmpp-2m": 1, "deis": samplers.DEIS_ORDER - 1}  # steps that a multistep solver looks back
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class Controls(QScrollArea):
 
     def _build_sampling(self) -> None:
         section = Section("Sampling")
-        self.sampler = Chips("Sampler", catalog.SAMPLER_ROWS, columns=4)
+        self.sampler = Chips("Sampler", catalog.SAMPLER_ROWS, columns=4, spread=True)
         self.sampler.changed.connect(lambda value: self._propose("sampler", value, "sampler"))
         self.seed = SeedField()
         self.seed.changed.connect(lambda value: self._propose("seed", value, "seed"))

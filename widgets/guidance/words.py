@@ -33,7 +33,7 @@ SAMPLER_ROWS = (
     ("dpm-1", "DPM-1", "DPM-Solver-1: one network call a step. First order, noise levels evenly spaced in their logarithm"),
     ("dpm-2", "DPM-2", "DPM-Solver-2: two network calls a step, one in the last. Second order, noise levels evenly spaced in their logarithm"),
     ("dpmpp-2m", "DPM++ 2M", "DPM-Solver++ (2M): one network call a step. Second order, it remembers the step before"),
-    ("deis", "DEIS", "One network call a step. Second order, it remembers the step before; its steps are closer where little noise is left"),
+    ("deis", "DEIS", "One network call a step. Up to third order, it remembers the steps before; they lie closer where little noise is left"),
 )
 SAMPLER_WORDS = {value: word for value, word, _ in SAMPLER_ROWS}
 AXIS_WORDS = {"gamma_1": f"{G1} strength", "gamma_0": f"{G0} coefficient", "label": "class", "label_2": "second class", "blend": "class mix", "c": "class c",

@@ -71,9 +71,8 @@ def test_without_guidance_the_toys_reproduce_their_class(model):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_reproduces_a_toys_class(sampler):
     side = sample(Sampling(model="toy-bimodal", mode="cfg", gamma_1=1.0, steps=25, count=4000, label=1, sampler=sampler), Job())
-    first_order = sampler in ("ddim", "euler", "dpm-1")
-    assert side.nfe == evaluations(sampler, 25) and side.toy.shift < 0.06
-    assert side.toy.variance_ratio == pytest.approx(1, abs=0.2 if first_order else 0.12)
+    narrower = 0.2 if sampler in ("ddim", "euler", "dpm-1") else 0.12  # first order
+    assert side.nfe == evaluations(sampler, 25) and side.toy.shift < 0.06 and side.toy.variance_ratio == pytest.approx(1, abs=narrower)
 
 
 def test_densities_and_paths_have_the_shapes_a_window_draws():

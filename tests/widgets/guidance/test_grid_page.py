@@ -257,7 +257,7 @@ def test_side_b_follows_the_noise_of_an_adopted_cell(bench, page):
     ("gamma_1", "1..2:0.25", (1, 1.25, 1.5, 1.75, 2)),
     ("mode", "cfg, ReCFG, CFG-Zero*", ("cfg", "recfg", "zero-star")), ("label", "1, heart", (1, 2)), ("guide_below", "0.5, off", (0.5, math.inf)),
     ("guide_above", "off, 1", (0.0, 1.0)), ("gamma_0", "cfg, -2", (None, -2.0)), ("model", "Emoji 3D, /a/b.safetensors", ("emoji3d", "/a/b.safetensors")),
-    ("prompt", "a cat, asleep | a dog", ("a cat, asleep", "a dog"))])
+    ("sampler", "DPM-1, dpm-2, DPM++ 2M, deis", ("dpm-1", "dpm-2", "dpmpp-2m", "deis")), ("prompt", "a cat, asleep | a dog", ("a cat, asleep", "a dog"))])
 def test_values_are_read_as_a_person_writes_them_and_written_as_they_are_read(field, text, values):
     names = ("face", "animal", "heart")
     found = parse(field, text, names)

@@ -59,6 +59,8 @@ def test_a_folder_dropped_on_the_window_becomes_the_model_with_settings_that_fit
     enabled = {value for value, button in bench.workspace.controls.sampler.buttons.items() if button.isEnabled()}
     assert enabled == {"euler", "heun"}
     assert bench.workspace.controls.model.currentText() == "sd3-1.5"
+    bench.workspace.open_path(folder("sd"))
+    assert all(button.isEnabled() for button in bench.workspace.controls.sampler.buttons.values())
 
 
 def test_a_text_model_shows_prompts_and_a_class_model_its_classes(bench, folder):
