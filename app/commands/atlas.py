@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.commands.guidance import MODEL_HELP, _label, add_data, dataset, images, open_engine
+from app.commands.guidance import MODEL_HELP, add_data, class_number, dataset, images, open_engine
 from engines.guidance.request import SAMPLERS, TOYS, Sampling
 from engines.job import EngineError, Job
 
@@ -62,7 +62,7 @@ def draw_atlas(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     if args.out.suffix.lower() not in (".json", ".csv", ".png", ".svg"):
         raise EngineError(f"An atlas cannot be written as {args.out.name}.", remedy="Use a name that ends in .json, .csv, .png or .svg.")
     toy, engine = args.model in TOYS, open_engine(args.device)
-    settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label), c=args.c, sampler=args.sampler,
+    settings = Sampling(model=args.model, table=args.table, label=class_number(engine, args.model, args.label), c=args.c, sampler=args.sampler,
                         seed=args.seed, guide_below=args.guide_below, guide_above=args.guide_above)
     samples, steps = (2000, 50) if toy else (32, 8)
     task = AtlasTask(settings, args.gamma1, args.sums, *args.cells, samples=samples if args.samples is None else args.samples,

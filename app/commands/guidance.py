@@ -94,6 +94,8 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guide-above", type=float, default=0.0, metavar="RHO", help="and above this")
     parser.add_argument("--sharpness", type=float, default=0.0, help="mode calibrated: 0 gives the class's variance back, 1 leaves what guidance took")
     parser.add_argument("--calibration", default="", help="a calibration other than the one beside the model")
+    parser.add_argument("--tuned", nargs="?", const="", metavar="FILE",
+                        help="ask the network at tuned timesteps: those of a file that `vernier tune` wrote, or those beside the model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seed-2", type=int, help="another seed to mix with")
     parser.add_argument("--seed-mix", type=float, default=0.5, help="how far to go towards it (default 0.5)")
@@ -105,13 +107,14 @@ def settings_of(args: argparse.Namespace, engine: "GuidanceEngine", count: int =
     sampler = args.sampler or ("euler" if _is_flow(args.model) else "dpmpp-2m")
     no_table = Path(args.model).is_dir() and not args.table and not engine.beside(args.model, "table").exists()
     blended, mixed = args.blend_with is not None, args.seed_2 is not None
-    settings = Sampling(model=args.model, table=args.table, label=_label(engine, args.model, args.label),
-                        label_2=_label(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
+    settings = Sampling(model=args.model, table=args.table, label=class_number(engine, args.model, args.label),
+                        label_2=class_number(engine, args.model, args.blend_with) if blended else None, blend=args.blend if blended else 0.0,
                         c=args.c, mode=args.mode or _mode(args, no_table), gamma_1=args.gamma1, gamma_0=args.gamma0, steps=args.steps,
                         sampler=sampler, seed=args.seed, seed_2=args.seed_2, seed_mix=args.seed_mix if mixed else 0.0, count=count,
                         guide_above=args.guide_above, guide_below=args.guide_below, sharpness=args.sharpness, calibration=args.calibration,
-                        prompt=args.prompt, negative=args.negative,
+                        prompt=args.prompt, negative=args.negative, tuned=args.tuned is not None, tuning=args.tuned or "",
                         curve_1=curves.parse(args.curve1) if args.curve1 else (), curve_0=curves.parse(args.curve0) if args.curve0 else ())
+    engine.tuned(settings)  # says now where no schedule fits
     if args.preset is None:
         return settings
     ratio, tuned = engine.rectified(settings) if args.preset == "rectified" else (), engine.tuned_level(settings)
@@ -172,7 +175,7 @@ def open_engine(device: str) -> "GuidanceEngine":
     return GuidanceEngine(resources.path("weights"), pick(device))
 
 
-def _label(engine: "GuidanceEngine", model: str, word: str) -> int:
+def class_number(engine: "GuidanceEngine", model: str, word: str) -> int:
     """A class by number or name. EngineError when the model has none of that name."""
     if word.isdigit():
         return int(word)

@@ -57,7 +57,7 @@ def guided_steps(settings: Sampling, schedule: Schedule) -> list[bool]:
 def notes(settings: Sampling, schedule: Schedule, calls: Sequence[Call] = ()) -> tuple[str, ...]:
     """The guidance interval in steps, where it leaves some out; tuned timesteps that stand at the end of the model's range."""
     on = [i + 1 for i, guided in enumerate(guided_steps(settings, schedule)) if guided]
-    held = [k + 1 for k, call in enumerate(calls) if call.tau != call.t and call.tau in (0.0, schedule.last)]
+    held = [k + 1 for k, call in enumerate(calls) if call.tau != call.t and call.tau in (0.0, latest(schedule, call.t))]
     told = (f"tuned timesteps held at the end of the model's range: network call {', '.join(map(str, held))}",) if held else ()
     if len(on) == settings.steps:
         return told
@@ -94,8 +94,13 @@ def call_at(settings: Sampling, schedule: Schedule, t: float, guided: bool, rati
     g1, g0 = coefficients(settings, schedule.rho(t), lambda: ratio(t)) if guided else (1.0, 0.0)
     g0 = 1 - g1 if guided and schedule.alpha(t) < SINGULAR else g0
     acts = guided and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
-    tau = min(max(r * t, 0.0), schedule.last)
+    tau = min(max(r * t, 0.0), latest(schedule, t))
     return Call(t, acts, g1, g0, tau, correction.offset(schedule.lam(t)) if correction and acts else None)
+
+
+def latest(schedule: Schedule, t: float) -> float:
+    """The noisiest timestep a network may be told: the schedule's last, or t itself (flow models start at 1000)."""
+    return max(schedule.last, t)
 
 
 @dataclass

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from engines.diffusion import samplers
-from engines.guidance.guide import Call, Guide, call_at, guided_steps, plan
+from engines.guidance.guide import Call, Guide, call_at, guided_steps, latest, plan
 from engines.guidance.request import RATIO, Sampling
 from engines.job import Job
 from engines.parallel import Group
@@ -82,8 +82,8 @@ class Run:
         """eps_hat of network call k at tau = r t."""
         def one(g: int) -> Call:
             call = self.calls[g][k]
-            tau = r * call.t
-            return replace(call, tau=tau.clamp(0, self.schedule.last) if isinstance(tau, Tensor) else min(max(tau, 0.0), self.schedule.last))
+            tau, end = r * call.t, latest(self.schedule, call.t)
+            return replace(call, tau=tau.clamp(0, end) if isinstance(tau, Tensor) else min(max(tau, 0.0), end))
         return self._over_parts(x, one)
 
     def _over_parts(self, x: Tensor, call: Callable[[int], Call]) -> Tensor:

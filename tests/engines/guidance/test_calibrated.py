@@ -39,8 +39,9 @@ def drawn(name, label, w, steps, rho=math.inf, of_steps=0, sampler="ddim", sharp
     toy = TOYS[name]()
     correction = calibration(name, label, w, of_steps, rho).at(w, sharpness) if of_steps else None
     settings = Sampling(gamma_1=w, mode="calibrated" if of_steps else "cfg", steps=steps, sampler=sampler, guide_below=rho)
-    guide = Guide(settings, toy.schedule, plan(settings, toy.schedule, lambda t: 1.0, correction), lambda x, t, tau: (toy.eps(x, t, label), toy.eps(x, t, None)),
-                  lambda x, t, tau: toy.eps(x, t, label), lambda: None, correction, measure=False)
+    guide = Guide(settings, toy.schedule, plan(settings, toy.schedule, lambda t: 1.0, correction),
+                  lambda x, t, tau: (toy.eps(x, t, label), toy.eps(x, t, None)), lambda x, t, tau: toy.eps(x, t, label), lambda: None, correction,
+                  measure=False)
     return run(guide, noise_block(77 + label, count, 2))
 
 

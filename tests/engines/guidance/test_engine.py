@@ -107,11 +107,11 @@ def test_a_steps_second_call_is_guided_where_its_first_is(sampler):
 def test_a_cancelled_run_asks_the_network_no_more(sampler):
     settings, job, asked = Sampling(sampler=sampler, steps=5, mode="cfg", gamma_1=2.0), Job(), []
 
-    def pair(x, t):
+    def pair(x, t, tau):
         asked.append(t)
         job.cancelled = len(asked) == 3
         return x, x
-    guide = Guide(settings, SCHEDULE, plan(settings, SCHEDULE, lambda t: t), pair, lambda x, t: x, job.check)
+    guide = Guide(settings, SCHEDULE, plan(settings, SCHEDULE, lambda t: t), pair, lambda x, t, tau: x, job.check)
     with pytest.raises(Cancelled):
         run(guide, torch.ones(2, 1, 2, 2))
     assert asked == [t for _, t in samplers.calls(sampler, SCHEDULE, 5)][:3]
@@ -123,7 +123,7 @@ def test_each_image_gets_the_row_of_the_step_and_not_of_its_place_in_the_batch()
     rows = {t: float(k) for k, t in enumerate(samplers.grid("ddim", SCHEDULE, 5))}
     settings = Sampling(sampler="ddim", steps=5, mode="recfg", gamma_1=2.0)
     guide = Guide(settings, SCHEDULE, plan(settings, SCHEDULE, lambda t: torch.full((1, 1, 2, 2), rows[t])),
-                  lambda x, t: (torch.zeros_like(x), torch.ones_like(x)), lambda x, t: x, lambda: None)
+                  lambda x, t, tau: (torch.zeros_like(x), torch.ones_like(x)), lambda x, t, tau: x, lambda: None)
     for t in rows:
         seen.append(guide(torch.zeros(3, 1, 2, 2), t))
     for k, eps_hat in enumerate(seen):
