@@ -31,7 +31,8 @@ SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (880, 540), 1120, 2000
 CLOSE_MS = 30_000  # importing torch on a busy machine takes longer than any engine step
 FILTER = "Vernier (*.vernier *.png *.safetensors);;All files (*)"
 MARKS = (
-    ("Drag gamma 1", "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
+    ("Drag \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}",
+     "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
     ("Compare with C", "CFG and the mode you chose grow from the same noise, side by side. X flips between them in the same place."),
     ("Everything is a command", "Ctrl+K finds any of them, F1 lists the keys. A saved PNG carries its settings: drop it on the window to return to it."),
 )
@@ -86,6 +87,7 @@ class Window(QMainWindow):
         column.addWidget(self.stack, 1)
         column.addWidget(self.log_panel)
         column.addWidget(self.job_row)
+        self._column = column
         self.setCentralWidget(body)
         for _ in self._rows:
             self.stack.addWidget(QWidget())
@@ -225,7 +227,11 @@ class Window(QMainWindow):
         if self.question.isVisible():
             return self.question.answers()[-1].click()
         workspace = self.workspaces.get(self.keeper.active)
-        if workspace is not None and not workspace.escape() and self.keeper.active in self.workers:
+        if workspace is not None and workspace.escape():
+            return None
+        if self._welcome is not None:
+            return self._welcome.dismiss()
+        if self.keeper.active in self.workers:
             self._cancel()
 
     # files -----------------------------------------------------------------------------------------------------------
@@ -356,9 +362,9 @@ class Window(QMainWindow):
 
     def _show_welcome(self) -> None:
         if self._welcome is None:
-            self._welcome = Welcome(self, MARKS)
+            self._welcome = Welcome(MARKS)
             self._welcome.dismissed.connect(self._welcomed)
-            self._welcome.show()
+            self._column.insertWidget(self._column.indexOf(self.log_panel), self._welcome)
 
     def _welcomed(self) -> None:
         self._welcome = None

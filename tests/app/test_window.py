@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from threading import Event
 
 import pytest
-from PySide6.QtCore import QMimeData, QUrl, Signal
+from PySide6.QtCore import QCoreApplication, QMimeData, QUrl, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.actions import TABLE
@@ -264,6 +264,19 @@ def test_the_first_start_shows_three_notes_that_can_be_dismissed_for_good(opened
     for _ in range(3):
         window._welcome.next.click()
     assert window.settings.welcomed and SettingsFile(tmp_path).load()[0].welcomed
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1024, 640)])
+def test_the_notes_of_the_first_start_cover_nothing_and_escape_ends_them(opened, tmp_path, size):
+    window = opened(settings=Settings())
+    window.resize(*size)
+    QCoreApplication.processEvents()
+    card = window._welcome
+    places = [part.geometry() for part in (window.stack, window.job_row)]
+    assert card.isVisible() and card.parentWidget() is window.stack.parentWidget() and not any(place.intersects(card.geometry()) for place in places)
+    assert card.height() < 80 and card._text.width() > 300
+    window.actions_["job.cancel"].trigger()
+    assert window._welcome is None and window.settings.welcomed and SettingsFile(tmp_path).load()[0].welcomed
 
 
 def test_the_first_window_fits_its_screen(opened):
