@@ -52,7 +52,7 @@ class GridPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(tokens.SPACE_XS)
         column.addLayout(self._head())
-        column.addWidget(self._shared)
+        column.addLayout(self._second_line())
         middle = QGridLayout()
         middle.addWidget(self.view, 0, 0)
         middle.addWidget(self._plate, 0, 0, Qt.AlignmentFlag.AlignCenter)
@@ -65,14 +65,6 @@ class GridPage(QWidget):
         head.setSpacing(tokens.SPACE_S)
         head.addWidget(self._title)
         head.addStretch(1)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedSize(BAR_PX, BAR_HEIGHT_PX)
-        self._bar.setAccessibleName("Progress of the grid")
-        self._bar.setRange(0, 200)
-        self.stop = QPushButton("Cancel")
-        self.stop.setToolTip("Stop drawing; finished cells stay")
-        self.stop.clicked.connect(lambda: self.asked.emit("cancel"))
         self.again = QPushButton("Draw again")
         self.again.setToolTip("Draw the grid with the settings in force; cells that are already there are not drawn again")
         self.again.clicked.connect(lambda: self.asked.emit("draw"))
@@ -81,9 +73,29 @@ class GridPage(QWidget):
         self.save.clicked.connect(self.offer_save)
         leave = GlyphButton("close", "Back to the samples", "Back to the samples (Esc)")
         leave.clicked.connect(lambda: self.asked.emit("leave"))
-        for part in (self.status, self._bar, self.stop, self.again, self.save, leave):
+        for part in (self.again, self.save, leave):
             head.addWidget(part)
         return head
+
+    def _second_line(self) -> QHBoxLayout:
+        """What all cells share, and how far they are. Cancel lies here, not above: a second click on it must not save or draw again."""
+        line = QHBoxLayout()
+        line.setSpacing(tokens.SPACE_S)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedSize(BAR_PX, BAR_HEIGHT_PX)
+        self._bar.setAccessibleName("Progress of the grid")
+        self._bar.setRange(0, 200)
+        self.stop = QPushButton("Cancel")
+        self.stop.setToolTip("Stop drawing; finished cells stay")
+        self.stop.clicked.connect(lambda: self.asked.emit("cancel"))
+        line.addWidget(self._shared, 1)
+        for part in (self.status, self._bar, self.stop):
+            policy = part.sizePolicy()
+            policy.setRetainSizeWhenHidden(part is self.stop)  # the cells do not jump when it goes
+            part.setSizePolicy(policy)
+            line.addWidget(part)
+        return line
 
     def _make_plate(self) -> QFrame:
         """What an empty grid says."""

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.actions import TABLE
 from engines.guidance.grid import Cell, GridResult, cells, order
@@ -72,6 +73,21 @@ def test_a_cancelled_grid_keeps_its_cells_and_going_on_takes_them_along(bench, p
     assert len(bench.background.tasks[-1].known) == 4 and bench.background.tasks[-1].request == bench.background.tasks[0].request
     bench.background.news.emit(1, Cell(0, 0, Sampling()))  # the stopped one is not listened to
     assert bench.workspace.grid_run.cells == {}
+
+
+def test_a_second_click_on_cancel_neither_saves_nor_draws_and_nothing_moves(bench, page):
+    page.begin.click()
+    tell(bench, 4)
+    QApplication.sendPostedEvents()
+    place, cells_at = place_of(page, page.stop), place_of(page, page.view)
+    page.stop.click()
+    page.layout().activate()
+    assert page.save.isVisible() and page.again.isVisible() and not page.stop.isVisible() and place_of(page, page.view) == cells_at
+    assert not any(place_of(page, button).intersects(place) for button in (page.save, page.again))
+
+
+def place_of(page, part):
+    return QRect(part.mapTo(page, QPoint()), part.size())
 
 
 def test_a_click_adopts_a_cell_in_one_step_and_goes_back_to_the_samples(bench, page):
@@ -209,11 +225,12 @@ def test_an_axis_that_needs_a_partner_brings_it(bench):
 def test_the_section_draws_in_place_and_opens_the_page(bench):
     section = bench.workspace.controls.grid
     section.draw.click()
-    assert bench.workspace.stage.grid_shown() and not section.stop.isHidden() and section.draw.isHidden()
+    assert bench.workspace.stage.grid_shown() and section.stop.isEnabled() and not section.draw.isEnabled()
     bench.background.progress.emit(1, 0.5, "Cell 3 of 12")
     assert section.bar.value() == 100
+    place = section.stop.geometry()
     section.stop.click()
-    assert section.stop.isHidden() and not section.draw.isHidden()
+    assert not section.stop.isEnabled() and section.draw.isEnabled() and section.stop.geometry() == place and not section.draw.geometry().intersects(place)
 
 
 def test_an_axis_that_cannot_act_is_told_in_the_window(bench):
