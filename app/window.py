@@ -178,7 +178,7 @@ class Window(QMainWindow):
             row = self._rows[name]
             engine = LazyEngine(lambda: row.engine(self.settings.device))
             worker, background = EngineWorker(engine, self), BackgroundWorker(engine.carry_out, self)
-            background.failed.connect(lambda ticket, error: self.notices.fail(error))
+            background.failed.connect(lambda ticket, error, name=name: self._background_failed(name, ticket, error))
             worker.failed.connect(self.notices.fail)
             worker.busy.connect(lambda busy, name=name: self.job_row.set_busy(busy) if name == self.keeper.active else None)
             worker.progress.connect(lambda part, text, name=name: self.job_row.set_progress(part, text) if name == self.keeper.active else None)
@@ -200,6 +200,11 @@ class Window(QMainWindow):
                 self._fold(panel, getattr(self.settings, f"{panel}_shown"))
         self.stack.setCurrentWidget(self.workspaces[name])
         self._show_undo()
+
+    def _background_failed(self, name: str, ticket: int, error: Exception) -> None:
+        """A notice, unless the page in sight says it itself; a bug always gets its report."""
+        if not isinstance(error, EngineError) or not self.workspaces[name].shows(ticket):
+            self.notices.fail(error)
 
     def _document(self) -> Document:
         return self.documents[self.keeper.active]

@@ -46,7 +46,7 @@ class Panel(QWidget):
 
     def __init__(self, document, worker, background):
         super().__init__()
-        self.document, self.worker, self.shown, self.opened, self.extra = document, worker, {}, [], {}
+        self.document, self.worker, self.shown, self.opened, self.extra, self.says = document, worker, {}, [], {}, ()
 
     def start(self):
         self.worker.submit(self.document.request)
@@ -62,6 +62,9 @@ class Panel(QWidget):
 
     def escape(self):
         return False
+
+    def shows(self, ticket):
+        return ticket in self.says
 
     def kept(self):
         return self.extra
@@ -250,6 +253,18 @@ def test_the_shortcut_sheet_lists_every_key(opened):
 
 def test_every_command_of_the_table_has_a_slot(opened):
     assert opened().actions_.table == TABLE
+
+
+@pytest.mark.logs_errors
+def test_a_failure_that_the_page_in_sight_tells_is_not_told_again_but_a_bug_always_is(opened):
+    window = opened()
+    window.workspaces["count"].says, failed = (1,), window.backgrounds["count"].failed
+    failed.emit(1, EngineError("The folder is empty."))
+    assert window.notice_bar.notice() is None
+    failed.emit(2, EngineError("The disk is full."))
+    assert window.notice_bar.notice().text == "The disk is full."
+    failed.emit(1, ZeroDivisionError("zero"))
+    assert "ZeroDivisionError" in window.notice_bar.notice().text
 
 
 def test_a_second_workspace_is_built_when_it_is_first_shown(opened):

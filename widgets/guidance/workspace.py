@@ -40,7 +40,7 @@ WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".bin")
 
 
 class GuidanceWorkspace(QWidget):
-    """Workspace protocol: noticed, worked, kept_changed; start, open_path, commands, escape, kept, set_kept, set_panel_visible."""
+    """Workspace protocol: noticed, worked, kept_changed; start, open_path, commands, escape, shows, kept, set_kept, set_panel_visible."""
 
     noticed = Signal(str, str, str)  # kind, text, remedy
     worked = Signal(str)
@@ -175,6 +175,10 @@ class GuidanceWorkspace(QWidget):
             self.middle.setCurrentIndex(0)
             return True
         return self.stage.escape()
+
+    def shows(self, ticket: int) -> bool:
+        """Whether the page in sight itself says what became of a background task, so that nobody has to say it again."""
+        return self.training.isVisible() and self.training.follows(ticket)
 
     def kept(self) -> dict[str, Any]:
         starred, training = self.history.starred(), self.training.kept()
