@@ -190,7 +190,7 @@ class FilmStrip(QWidget):
         self.kind.setFixedWidth(180)
         self.kind.set_value("predicted")
         self.save = GlyphButton("save", "Save film", "Save the film as GIF, MP4 or PNG pictures\N{HORIZONTAL ELLIPSIS}", parent=self)
-        close = GlyphButton("close", "Close the film", "Back to the history (F)", parent=self)
+        close = GlyphButton("close", "Close the film", "Back to the history (F or Esc)", parent=self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._tick)

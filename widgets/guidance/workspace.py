@@ -174,6 +174,9 @@ class GuidanceWorkspace(QWidget):
         if self.middle.currentWidget() is self.training:
             self.middle.setCurrentIndex(0)
             return True
+        if self._filming:
+            self._film()
+            return True
         return self.stage.escape()
 
     def shows(self, ticket: int) -> bool:

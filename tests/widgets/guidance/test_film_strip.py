@@ -109,6 +109,17 @@ def test_the_film_and_the_grid_give_way_to_each_other(filmed):
     assert not stage.grid_shown() and not stage.film.isHidden()
 
 
+def test_escape_closes_the_film_before_the_large_image_and_after_what_lies_over_it(filmed):
+    workspace = filmed.workspace
+    workspace.stage.open(0, 1)
+    workspace.show_training()
+    assert workspace.escape() and not workspace.training.isVisible() and workspace.stage.film.isVisible()
+    assert workspace.escape() and workspace.stage.film.isHidden() and workspace.history.isVisible()
+    assert workspace.stage.pages.currentWidget() is workspace.stage.closeup
+    assert workspace.escape() and workspace.stage.pages.currentWidget() is not workspace.stage.closeup
+    assert not workspace.escape()
+
+
 def test_a_draft_is_shown_as_it_is_and_the_place_is_kept(filmed):
     strip(filmed).go(2)
     filmed.workspace._propose(replace(filmed.document.request, a=Sampling(gamma_1=4.0)), "x", "slide")
