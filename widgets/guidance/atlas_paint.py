@@ -14,10 +14,9 @@ from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QLinearGradient
 from engines.guidance.atlas import Atlas, AtlasTask, Pair
 from widgets import tokens
 from widgets.guidance.atlas_surface import Surface, contours
+from widgets.guidance.words import G0, G1, SAMPLER_WORDS
 from widgets.paint import color, font
 
-G1 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}"
-G0 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO}"
 TICKS_1 = (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
 RATIO_LINES = {1: (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0), 2: (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0),
                3: (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)}
@@ -403,5 +402,6 @@ def caption(atlas: Atlas) -> str:
     task = atlas.task
     blown = "; hatched: blown up" if any(point.blown for point in atlas.on_map()) else ""
     blown += "; dotted: closed form" if atlas.theory is not None else ""
-    text = f"{atlas.done()} of {atlas.size()} points of {task.samples:,} samples, {task.settings.sampler}, {task.steps} steps, against {atlas.reference}"
+    text = (f"{atlas.done()} of {atlas.size()} points of {task.samples:,} samples, {SAMPLER_WORDS[task.settings.sampler]}, {task.steps} steps, "
+            f"against {atlas.reference}")
     return text + (f"; {atlas.floor:.3g} {atlas.unit} of chance taken off" if atlas.unit == "grey levels" else "") + blown

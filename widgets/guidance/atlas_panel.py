@@ -11,8 +11,9 @@ from widgets.fields import Chips
 from widgets.guidance import catalog
 from widgets.guidance.atlas_desk import AtlasDesk
 from widgets.guidance.atlas_map import HOW, AtlasMap
-from widgets.guidance.atlas_paint import G0, G1, caption
+from widgets.guidance.atlas_paint import caption
 from widgets.guidance.atlas_places import caveat, place, standing, trail
+from widgets.guidance.words import G0, G1
 from widgets.job_row import BAR_HEIGHT_PX, spoken
 from widgets.paint import Caption, GlyphButton
 from widgets.plots import SaveButton

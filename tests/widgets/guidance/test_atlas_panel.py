@@ -13,9 +13,10 @@ from PySide6.QtTest import QTest
 from engines.guidance.atlas import Atlas, AtlasTask, Point, fitting, stored
 from engines.guidance.engine import GuidanceEngine
 from engines.guidance.outcome import Against, Outcome, Side
-from engines.guidance.request import GuidanceRequest, Sampling
+from engines.guidance.request import SAMPLERS, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
-from widgets.guidance.atlas_paint import Frame, Picture, nice
+from widgets.guidance import catalog
+from widgets.guidance.atlas_paint import Frame, Picture, caption, nice
 from widgets.guidance.atlas_places import caveat, place, standing, trail
 from widgets.guidance.atlas_surface import Surface, contours
 
@@ -253,6 +254,13 @@ def test_the_readout_says_that_the_numbers_are_not_those_of_the_calibrated_mode(
     filled.document.replace(GuidanceRequest(replace(filled.document.request.a, mode="calibrated")), "mode")
     assert panel.map.marks.here == (3.0, 1.0) and panel.map.marks.loose
     assert "lacks its noise level" in panel.readout.text() and "variance" not in panel.readout.text()
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_what_is_said_of_a_map_names_the_sampler_as_the_controls_do(name):
+    words = {value: word for value, word, _ in catalog.SAMPLER_ROWS}
+    text = caption(Atlas(AtlasTask(Sampling("toy-1d", sampler=name)), "", "the exact moments", "x", 0.0))
+    assert f", {words[name]}, " in text and name not in text
 
 
 def test_modes_with_changing_coefficients_have_no_place():
