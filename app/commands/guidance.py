@@ -161,7 +161,7 @@ def run_request(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     if request.grid is not None:
         from app.commands.grid import draw
 
-        return draw(open_engine(args.device), request, args.out, "sheet", job)
+        return draw(open_engine(args.device), request, args.out, ("sheet",), job)
     return _drawn(open_engine(args.device), request, args, job)
 
 

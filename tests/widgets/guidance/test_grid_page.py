@@ -1,9 +1,11 @@
+import csv
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -249,8 +251,24 @@ def test_a_grid_is_saved_as_one_picture_that_brings_it_back_or_as_one_a_cell(ben
     assert bench.workspace.open_path(tmp_path / "grid.png") and bench.document.request.grid == Grid() and bench.document.request.a.seed == 0
     assert bench.background.tasks[-1].request == bench.document.request  # and it is drawn again, from the cells that are known
     assert len(bench.background.tasks[-1].known) == 12
+    (tmp_path / "no").write_text("a file")
     page.save_sheet_to(tmp_path / "no" / "grid.png")
     assert bench.said[-1][0] == "bad"
+
+
+def test_a_grid_is_saved_as_svg_and_as_a_list(bench, page, tmp_path):
+    page.begin.click()
+    tell(bench, failing=((0, 1),))
+    page.save_sheet_to(tmp_path / "grid.svg")
+    page.save_sheet_to(tmp_path / "list.csv")
+    page.save_cells_to(tmp_path / "cells")
+    assert QSvgRenderer(str(tmp_path / "grid.svg")).isValid() and (tmp_path / "grid.svg").read_text().count("<image") == 11
+    alone, beside = (list(csv.DictReader(path.read_text().splitlines())) for path in (tmp_path / "list.csv", tmp_path / "cells" / "grid.csv"))
+    assert len(alone) == 12 and all(row["file"] == "" for row in alone) and beside[1]["error"] == "It broke." and beside[1]["nfe"] == ""
+    assert sorted(row["file"] for row in beside if row["file"]) == sorted(path.name for path in (tmp_path / "cells").glob("*.png"))
+    assert (beside[2]["gamma_1"], beside[2]["steps"], beside[2]["nfe"], beside[2]["seconds"]) == ("3.0", "5", "10", "0.1")
+    page.save_sheet_to(tmp_path / "grid.pdf")
+    assert bench.said[-1][0] == "bad" and ".svg" in bench.said[-1][2] and not (tmp_path / "grid.pdf").exists()
 
 
 def test_a_starred_result_stays_starred_when_the_grid_changes(bench):
