@@ -186,6 +186,8 @@ class Window(QMainWindow):
             workspace.noticed.connect(self.notices.post)
             workspace.worked.connect(self.job_row.say)
             workspace.kept_changed.connect(self.keeper.touch)
+            workspace.writing.connect(self.job_row.set_writing)
+            self.job_row.writing_cancelled.connect(workspace.stop_writing)
             self.workers[name], self.backgrounds[name], self.workspaces[name] = worker, background, workspace
             index = list(self._rows).index(name)
             blank = self.stack.widget(index)

@@ -42,7 +42,7 @@ class Slow:
 
 
 class Panel(QWidget):
-    noticed, worked, kept_changed = Signal(str, str, str), Signal(str), Signal()
+    noticed, worked, kept_changed, writing = Signal(str, str, str), Signal(str), Signal(), Signal(str, float)
 
     def __init__(self, document, worker, background):
         super().__init__()
@@ -62,6 +62,9 @@ class Panel(QWidget):
 
     def escape(self):
         return False
+
+    def stop_writing(self):
+        self.extra = {"stopped": True}
 
     def shows(self, ticket):
         return ticket in self.says
@@ -265,6 +268,18 @@ def test_a_failure_that_the_page_in_sight_tells_is_not_told_again_but_a_bug_alwa
     assert window.notice_bar.notice().text == "The disk is full."
     failed.emit(1, ZeroDivisionError("zero"))
     assert "ZeroDivisionError" in window.notice_bar.notice().text
+
+
+def test_what_is_written_beside_the_job_has_its_own_place_in_the_row_and_its_own_cancel(opened):
+    window = opened()
+    row, workspace = window.job_row, window.workspaces["count"]
+    assert not row._stop.isVisible()
+    workspace.writing.emit("Writing a.gif, step 3 of 5", 0.6)
+    assert row._stop.isVisible() and row.writing() == "Writing a.gif, step 3 of 5" and row._written.value() == 600 and row.busy()
+    row._stop.click()
+    assert workspace.extra == {"stopped": True} and row.busy()  # the job in front goes on
+    workspace.writing.emit("", -1.0)
+    assert not row._stop.isVisible() and not row._written.isVisible()
 
 
 def test_a_second_workspace_is_built_when_it_is_first_shown(opened):

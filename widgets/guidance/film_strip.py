@@ -214,10 +214,9 @@ class FilmStrip(QWidget):
         close.clicked.connect(self.left)
 
     def show_film(self, levels: tuple[float, ...], rows: int, picture: Callable[[int, int], QImage | None], images: bool) -> None:
-        """A film of images, which has a noisy version and can be saved, or of points."""
+        """A film of images, which has a noisy version, or of points."""
         self.strip.set_film(levels, rows, picture)
         self.kind.setVisible(images)
-        self.save.setVisible(images)
         self._name()
 
     def wait(self) -> None:

@@ -19,7 +19,7 @@ from engines.guidance.picture import contact_sheet
 from engines.guidance.request import Grid, GuidanceRequest, Sampling, unwrap
 from engines.guidance.sheet import Legend, draw, lay_out, save_sheet
 
-INKS = Inks("#ffffff", "#fefefe", "#eeeeee", "#cccccc", "#111111", "#555555", "#0b6a94", "#b3261e")
+INKS = Inks("#ffffff", "#fefefe", "#eeeeee", "#cccccc", "#111111", "#555555", "#0b6a94", "#b3261e", "#a4510a")
 LEGEND = Legend("strength & <mode>", ("Emoji 3D", "seed 0"), "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}", ("1", "3"), "mode", ("CFG", "CFG-Zero*"))
 SVG = "{http://www.w3.org/2000/svg}"
 
