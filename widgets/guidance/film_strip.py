@@ -117,6 +117,11 @@ class Strip(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def changeEvent(self, event) -> None:  # noqa: N802
+        if event.type() == event.Type.PaletteChange:
+            self.redraw()  # a toy's small pictures are in the theme's colours
+        super().changeEvent(event)
+
     # painting --------------------------------------------------------------------------------------------------------
     def paintEvent(self, event) -> None:  # noqa: N802
         painter = QPainter(self)
