@@ -461,6 +461,8 @@ def _thumbnail(outcome: Outcome) -> QImage:
     if density.ndim == 1:
         rows = np.arange(len(density))[::-1, None] / len(density)
         density = (rows < density[None] / max(density.max(), 1e-9)).astype(float)
+    else:
+        density = density[::-1]  # y points upwards, as in the toy view
     return to_qimage((255 * density / max(density.max(), 1e-9)).astype(np.uint8)[..., None])
 
 

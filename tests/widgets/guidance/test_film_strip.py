@@ -230,6 +230,16 @@ def test_without_a_film_there_is_nothing_to_save_and_that_is_said(bench):
     assert [kind for kind, *_ in bench.said] == ["info"]
 
 
+def test_the_small_picture_of_a_toy_is_the_right_way_up():
+    density = np.zeros((81, 81))
+    density[70:, 70:] = 1.0  # x and y large: upper right
+    axis = np.linspace(-4, 4, 81)
+    toy = ToyNumbers(np.zeros(2), np.zeros(2), 0.0, 1.0, 1.0, 1.0, (axis, axis), density, density)
+    settings = Sampling("toy-gauss", mode="cfg")
+    picture = workspace_module._thumbnail(Outcome(GuidanceRequest(settings), (Side(settings, points=np.zeros((1, 2)), toy=toy),)))
+    assert picture.pixelColor(75, 5).lightness() > 200 and picture.pixelColor(75, 75).lightness() < 50
+
+
 @pytest.mark.parametrize("dim", [1, 2])
 def test_a_toy_is_filmed_as_the_paths_of_its_points(bench, dim, tmp_path):
     model, axis = ("toy-1d", "toy-gauss")[dim - 1], np.linspace(-4, 4, 81)
