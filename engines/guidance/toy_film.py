@@ -41,7 +41,7 @@ class SaveToyFilm:
 
 def levels(sides: Sequence[Side]) -> tuple[float, ...]:
     """Noise level at the start of every step, of the side with the most."""
-    each = [np.unique(side.per_step["rho"])[::-1][: len(side.trajectories) - 1] for side in sides]
+    each = [side.per_step["step_rho"] for side in sides]
     return tuple(float(level) for level in max(each, key=len))
 
 

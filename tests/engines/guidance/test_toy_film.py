@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engines.diffusion import samplers
+from engines.diffusion.schedules import Schedule
 from engines.guidance.density import Inks, rgb
+from engines.guidance.engine import GuidanceEngine
 from engines.guidance.outcome import Side, ToyNumbers
-from engines.guidance.request import Sampling
+from engines.guidance.request import SAMPLERS, Sampling
 from engines.guidance.toy_film import EDGE_PX, HEAD_PX, LINE_PX, PLANE_PX, REACH, SaveToyFilm, frames, levels
 from engines.job import Cancelled, Job
 
@@ -23,7 +26,7 @@ def made(dim, steps=4, points=((2.0, -1.0),)):
     walks = np.broadcast_to(np.array(points, float)[None, :, :dim], (steps + 1, len(points), dim)).copy()
     toy = ToyNumbers(np.zeros(dim), np.zeros(dim), 0.0, 1.0, 1.0, 1.0, (axis,) * dim, density, density)
     return Side(Sampling("toy-1d" if dim == 1 else "toy-gauss", mode="cfg", steps=steps, count=len(points)), points=walks[-1], trajectories=walks, toy=toy,
-                per_step={"rho": np.geomspace(100, 0.01, steps)})
+                per_step={"step_rho": np.geomspace(100, 0.01, steps)})
 
 
 def ink_at(picture, x, y):
@@ -63,6 +66,14 @@ def test_the_density_of_a_line_peaks_where_its_points_are_and_ends_as_the_engine
         blue = np.abs(plot - rgb(INKS.accent)).sum(-1) < 60
         columns.append(blue.nonzero()[1][blue.nonzero()[0].argmin()] / LINE_PX[0] * 12 - 6)
     assert columns[0] == pytest.approx(2.0, abs=0.25) and columns[1] == pytest.approx(-3.0, abs=0.15)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_film_has_one_picture_a_step_whatever_the_solver_asks_in_between(sampler):
+    side = GuidanceEngine(None).side(Sampling("toy-gauss", mode="cfg", steps=4, count=50, sampler=sampler), Job(), film=True)
+    schedule = Schedule()
+    assert levels((side,)) == pytest.approx([schedule.rho(t) for t in samplers.grid(sampler, schedule, 4)])
+    assert len(list(frames((side,), INKS, ("CFG",)))) == 4 == len(side.trajectories) - 1
 
 
 @pytest.mark.parametrize("dim", [1, 2])

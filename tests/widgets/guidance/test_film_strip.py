@@ -249,7 +249,7 @@ def test_a_toy_is_filmed_as_the_paths_of_its_points(bench, dim, tmp_path):
     toy = ToyNumbers(np.zeros(dim), np.zeros(dim), 0.0, 1.0, 1.0, 1.0, (axis,) * dim, flat, flat)
     walks = np.random.default_rng(0).standard_normal((7, FILM_POINTS, dim))
     side = Side(settings, points=walks[-1], trajectories=walks, toy=toy, per_step={key: np.geomspace(100, 0.01, 6) for key in (
-        "t", "rho", "difference", "gamma_1", "gamma_0", "S")})
+        "t", "rho", "difference", "gamma_1", "gamma_0", "S")} | {"step_rho": np.geomspace(100, 0.01, 6), "mean": np.zeros((6, dim)), "deviation": np.ones(6)})
     bench.workspace.commands()["guidance.film"]()
     bench.worker.done.emit(Outcome(bench.worker.asked[-1].request, (side,)))
     assert len(strip(bench).levels) == 6
