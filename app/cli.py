@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 import os
+import re
 import signal
 import sys
 import time
@@ -19,6 +20,8 @@ from typing import Any
 from app.commands import COMMANDS
 from engines.job import Cancelled, EngineError, Job
 
+OPTIONS = {"gamma_1": "--gamma1", "gamma_0": "--gamma0", "label": "--class", "label_2": "--blend-with", "curve_1": "--curve1",
+           "curve_0": "--curve0"}  # of fields of a request whose option has another name; the rest differ by a hyphen
 EVERY_S = 1.0  # between two lines of progress where stderr is no terminal
 
 
@@ -34,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         args = parser.parse_args(arguments)
     except SystemExit as end:  # argparse has said why on stderr
         return int(end.code or 0)
-    return _run(args)
+    return _run(args, arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,7 +53,14 @@ def _all_files(arguments: list[str]) -> bool:
     return all(not word.startswith("-") and Path(word).suffix and Path(word).exists() for word in arguments)
 
 
-def _run(args: argparse.Namespace) -> int:
+def _as_typed(told: str, arguments: list[str]) -> str:
+    """What an error says of a field of the request, said of the option it came from, where the person typed that one."""
+    field = re.match(r"\w+(?= (?:is|from) )", told)
+    option = field and OPTIONS.get(field[0], f"--{field[0].replace('_', '-')}")
+    return option + told[field.end():] if option in {word.partition("=")[0] for word in arguments} else told
+
+
+def _run(args: argparse.Namespace, arguments: list[str]) -> int:
     job = Job(Progress())
 
     def stop(number: int, frame: Any) -> None:
@@ -62,7 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     except Cancelled:
         result, status = {"cancelled": True}, 130
     except EngineError as error:
-        result, status = {"error": str(error), "remedy": error.remedy}, 1
+        result, status = {"error": _as_typed(str(error), arguments), "remedy": error.remedy}, 1
     except Exception as error:  # a bug: the trace for the report, the object for the script
         traceback.print_exc()
         result, status = {"error": f"{type(error).__name__}: {error}", "remedy": "Please report this with the lines above."}, 1

@@ -64,6 +64,7 @@ QFrame#jobRow, QFrame#logPanel {{ border-top: 1px solid {theme.border}; }}
 QFrame#noticeBar[kind="bad"] {{ border-left: 3px solid {theme.bad}; }}
 QFrame#noticeBar[kind="warn"] {{ border-left: 3px solid {theme.warn}; }}
 QFrame#noticeBar[kind="info"] {{ border-left: 3px solid {theme.accent}; }}
+QFrame#welcome {{ background: {theme.control}; border-top: 1px solid {theme.border}; }}
 QFrame#overlay {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: {tokens.RADIUS_PX + 4}px; }}
 QFrame#card {{ background: {theme.control}; border-radius: {tokens.RADIUS_PX}px; }}
 QLabel {{ background: transparent; }}

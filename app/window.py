@@ -31,7 +31,8 @@ SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (880, 540), 1120, 2000
 CLOSE_MS = 30_000  # importing torch on a busy machine takes longer than any engine step
 FILTER = "Vernier (*.vernier *.png *.safetensors);;All files (*)"
 MARKS = (
-    ("Drag gamma 1", "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
+    ("Drag \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}",
+     "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
     ("Compare with C", "CFG and the mode you chose grow from the same noise, side by side. X flips between them in the same place."),
     ("Everything is a command", "Ctrl+K finds any of them, F1 lists the keys. A saved PNG carries its settings: drop it on the window to return to it."),
 )
@@ -86,6 +87,7 @@ class Window(QMainWindow):
         column.addWidget(self.stack, 1)
         column.addWidget(self.log_panel)
         column.addWidget(self.job_row)
+        self._column = column
         self.setCentralWidget(body)
         for _ in self._rows:
             self.stack.addWidget(QWidget())
@@ -176,7 +178,7 @@ class Window(QMainWindow):
             row = self._rows[name]
             engine = LazyEngine(lambda: row.engine(self.settings.device))
             worker, background = EngineWorker(engine, self), BackgroundWorker(engine.carry_out, self)
-            background.failed.connect(lambda ticket, error: self.notices.fail(error))
+            background.failed.connect(lambda ticket, error, name=name: self._background_failed(name, ticket, error))
             worker.failed.connect(self.notices.fail)
             worker.busy.connect(lambda busy, name=name: self.job_row.set_busy(busy) if name == self.keeper.active else None)
             worker.progress.connect(lambda part, text, name=name: self.job_row.set_progress(part, text) if name == self.keeper.active else None)
@@ -184,6 +186,8 @@ class Window(QMainWindow):
             workspace.noticed.connect(self.notices.post)
             workspace.worked.connect(self.job_row.say)
             workspace.kept_changed.connect(self.keeper.touch)
+            workspace.writing.connect(self.job_row.set_writing)
+            self.job_row.writing_cancelled.connect(workspace.stop_writing)
             self.workers[name], self.backgrounds[name], self.workspaces[name] = worker, background, workspace
             index = list(self._rows).index(name)
             blank = self.stack.widget(index)
@@ -198,6 +202,11 @@ class Window(QMainWindow):
                 self._fold(panel, getattr(self.settings, f"{panel}_shown"))
         self.stack.setCurrentWidget(self.workspaces[name])
         self._show_undo()
+
+    def _background_failed(self, name: str, ticket: int, error: Exception) -> None:
+        """A notice, unless the page in sight says it itself; a bug always gets its report."""
+        if not isinstance(error, EngineError) or not self.workspaces[name].shows(ticket):
+            self.notices.fail(error)
 
     def _document(self) -> Document:
         return self.documents[self.keeper.active]
@@ -225,7 +234,11 @@ class Window(QMainWindow):
         if self.question.isVisible():
             return self.question.answers()[-1].click()
         workspace = self.workspaces.get(self.keeper.active)
-        if workspace is not None and not workspace.escape() and self.keeper.active in self.workers:
+        if workspace is not None and workspace.escape():
+            return None
+        if self._welcome is not None:
+            return self._welcome.dismiss()
+        if self.keeper.active in self.workers:
             self._cancel()
 
     # files -----------------------------------------------------------------------------------------------------------
@@ -356,9 +369,9 @@ class Window(QMainWindow):
 
     def _show_welcome(self) -> None:
         if self._welcome is None:
-            self._welcome = Welcome(self, MARKS)
+            self._welcome = Welcome(MARKS)
             self._welcome.dismissed.connect(self._welcomed)
-            self._welcome.show()
+            self._column.insertWidget(self._column.indexOf(self.log_panel), self._welcome)
 
     def _welcomed(self) -> None:
         self._welcome = None

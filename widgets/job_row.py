@@ -1,21 +1,22 @@
-"""The line at the foot of the window: the running job on the left, the machine on the right."""
+"""The line at the foot of the window: the running job on the left, a file that is being written, the machine on the right."""
 
 from time import monotonic
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from widgets import tokens
 from widgets.notice_bar import Elided
 
-BAR_PX, BAR_HEIGHT_PX, ROW_PX = 180, 4, 32
+BAR_PX, WRITTEN_PX, BAR_HEIGHT_PX, ROW_PX = 180, 100, 4, 32
 ESTIMATE_S = 1.0  # an estimate from less than this is a guess
 
 
 class JobRow(QFrame):
-    """Empty when nothing runs. `cancelled` when the person stops the job."""
+    """Empty when nothing runs. `cancelled` when the person stops the job, `writing_cancelled` when they stop what is written beside it."""
 
     cancelled = Signal()
+    writing_cancelled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,8 +42,21 @@ class JobRow(QFrame):
         row.addWidget(self._text, 1)
         for part in (self._bar, self._left, self._cancel):
             row.addWidget(part)
+        self._writing, self._written, self._stop = Elided(), QProgressBar(), QPushButton("Cancel")
+        self._writing.setObjectName("caption")
+        self._writing.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._written.setTextVisible(False)
+        self._written.setFixedSize(WRITTEN_PX, BAR_HEIGHT_PX)
+        self._written.setAccessibleName("Progress of the file")
+        self._stop.setObjectName("quiet")
+        self._stop.setAccessibleName("Cancel the file")
+        self._stop.setToolTip("Stop writing this file; nothing half-written is left")
+        self._stop.clicked.connect(self.writing_cancelled)
+        for part, stretch in ((self._writing, 1), (self._written, 0), (self._stop, 0)):
+            row.addWidget(part, stretch)
         row.addSpacing(tokens.SPACE_L)
         row.addWidget(self._machine)
+        self.set_writing("", -1.0)
         self._running(False)
 
     def set_busy(self, busy: bool) -> None:
@@ -66,6 +80,17 @@ class JobRow(QFrame):
         passed = monotonic() - self._began
         if passed > ESTIMATE_S and 0 < fraction < 1:
             self._left.setText(f"about {spoken(passed * (1 - fraction) / fraction)} left")
+
+    def set_writing(self, text: str, fraction: float) -> None:
+        """A file that is written in the background, 0..1; below 0 it waits. No text: there is none."""
+        self._writing.set_full(text)
+        for part in (self._writing, self._written, self._stop):
+            part.setVisible(bool(text))
+        self._written.setRange(0, 0 if fraction < 0 and text else 1000)
+        self._written.setValue(round(1000 * max(0.0, fraction)))
+
+    def writing(self) -> str:
+        return self._writing.full()
 
     def say(self, text: str) -> None:
         """A last word on what was done; it stays until the next job."""

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from engines.job import EngineError
 from widgets import plot_files, tokens
+from widgets.log_axis import log_axis
 from widgets.paint import Caption, GlyphButton, color, font
 
 
@@ -93,7 +94,7 @@ class Plot(QWidget):
         if self._view is None:
             import pyqtgraph as pg
 
-            self._view = pg.PlotWidget(antialias=True)
+            self._view = pg.PlotWidget(antialias=True, axisItems={"bottom": log_axis()("bottom")} if self._log_x else None)
             self._view.setAccessibleName(self.accessibleName())
             self._view.setMenuEnabled(False)
             self._view.hideButtons()

@@ -16,7 +16,8 @@ from widgets.guidance.axis_text import CLASSES, axis_named, parse
 if TYPE_CHECKING:
     from engines.guidance.engine import GuidanceEngine
 
-SHEET = "grid.png"
+SHEET, VECTORS, LIST = "grid.png", "grid.svg", "grid.csv"
+FORMS = ("sheet", "svg", "csv", "files", "both")
 AXIS_HELP = "a control and its values: gamma1=1,2,3 or steps=5..20:5 or mode=cfg,recfg or class=animal,heart"
 
 
@@ -27,8 +28,9 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--each", type=int, default=4, help="images a cell (default 4)")
     add_sampling(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures; finished cells are kept in it")
-    parser.add_argument("--format", choices=("sheet", "files", "both"), default="sheet",
-                        help=f"one annotated picture ({SHEET}), one picture a cell, or both (default sheet)")
+    parser.add_argument("--format", type=_forms, default=("sheet",), metavar="FORM,...",
+                        help="sheet: one annotated picture, grid.png (default); svg: the same as grid.svg; csv: a list of the cells, grid.csv; "
+                             "files: one picture a cell, and the list; both: sheet and files")
     parser.set_defaults(run=run)
 
 
@@ -44,6 +46,14 @@ def run(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     return draw(engine, GuidanceRequest(base, grid=Grid(x, x_values, y, y_values, args.each)), args.out, args.format, job)
 
 
+def _forms(text: str) -> tuple[str, ...]:
+    """"svg,csv" as words."""
+    found = tuple(text.split(","))
+    if unknown := [form for form in found if form not in FORMS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(FORMS)}")
+    return ("sheet", "files") if "both" in found else found
+
+
 def _axis(text: str, engine: "GuidanceEngine", model: str) -> tuple[str, tuple[Any, ...]]:
     """"gamma1=1,2" as field and values."""
     word, equals, values = text.partition("=")
@@ -54,17 +64,22 @@ def _axis(text: str, engine: "GuidanceEngine", model: str) -> tuple[str, tuple[A
     return field, parse(field, values, names)
 
 
-def draw(engine: "GuidanceEngine", request: GuidanceRequest, out: Path, form: str, job: Job) -> dict[str, Any]:
+def draw(engine: "GuidanceEngine", request: GuidanceRequest, out: Path, forms: tuple[str, ...], job: Job) -> dict[str, Any]:
     """Draws a request's grid into `out`; what a run before this one finished is taken over."""
+    from engines.guidance.grid_list import save_list
     from engines.guidance.sheet import save_cells, save_sheet
 
     result = GridTask(request, out).carry_out(engine, job)
     inks, files = words.inks(tokens.LIGHT), []
-    named = save_cells(out, request.grid, result.cells, inks) if form in ("files", "both") else {}
-    if form in ("sheet", "both"):
-        names = next((cell.side.class_names for cell in result.cells if cell.side), ())
-        save_sheet(out / SHEET, request, result.cells, words.legend(request, names), inks)
-        files.append(str(out / SHEET))
+    named = save_cells(out, request.grid, result.cells, inks) if "files" in forms else {}
+    names = next((cell.side.class_names for cell in result.cells if cell.side), ())
+    for form, name in (("sheet", SHEET), ("svg", VECTORS)):
+        if form in forms:
+            save_sheet(out / name, request, result.cells, words.legend(request, names), inks)
+            files.append(str(out / name))
+    if "csv" in forms or "files" in forms:
+        save_list(out / LIST, request.grid, result.cells, named)
+        files.append(str(out / LIST))
     return {"request": wrap(request), "cells": [_told(cell, request.grid, named) for cell in result.cells], "nfe": result.nfe,
             "nfe_alone": result.nfe_alone, "seconds": round(result.seconds, 4), "files": files + list(named.values())} | _counts(result)
 

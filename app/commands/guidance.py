@@ -11,7 +11,7 @@ import resources
 from engines.guidance import curves
 from engines.guidance.curves import PRESETS
 from engines.guidance.film import KINDS
-from engines.guidance.request import MODES, SAMPLERS, TOYS, Draw, GuidanceRequest, Sampling, first_mode, unwrap
+from engines.guidance.request import MODES, SAMPLERS, Draw, GuidanceRequest, Sampling, first_mode, unwrap
 from engines.job import EngineError, Job
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def run_request(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     if request.grid is not None:
         from app.commands.grid import draw
 
-        return draw(open_engine(args.device), request, args.out, "sheet", job)
+        return draw(open_engine(args.device), request, args.out, ("sheet",), job)
     return _drawn(open_engine(args.device), request, args, job)
 
 
@@ -192,19 +192,20 @@ def _is_flow(model: str) -> bool:
 
 
 def _drawn(engine: "GuidanceEngine", request: GuidanceRequest, args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    from engines.guidance.film import SaveFilm, form_of
+    from engines.guidance.film import form_of
     from engines.guidance.picture import save_side
     from engines.guidance.request import wrap
+    from widgets import tokens
+    from widgets.guidance.films import check_film, film_of
+    from widgets.guidance.words import inks
 
     if args.film is not None:
         form_of(args.film)
-        if any(side.model in TOYS for side in (request.a, request.b) if side):
-            raise EngineError("A toy has points and no pictures to film.", remedy="Leave --film out; its NPZ holds the points.")
+        check_film(request)
     outcome = engine.run(Draw(request, film=args.film is not None), job)
     files: list[str] = []
     if args.film is not None:
-        films = tuple(side.film for side in outcome.sides)
-        files += SaveFilm(args.film, films, wrap(request), args.film_of).carry_out(engine, job)
+        files += film_of(outcome, args.film, args.film_of, inks=inks(tokens.LIGHT)).carry_out(engine, job)
     for letter, side in zip("AB", outcome.sides, strict=False):
         files += save_side(side, args.out / letter if len(outcome.sides) > 1 else args.out, args.format)
     notes = [note for side in outcome.sides for note in side.notes]

@@ -23,6 +23,7 @@ class Inks:
     muted: str
     accent: str
     bad: str
+    second: str
 
 
 def rgb(ink: str) -> np.ndarray:
@@ -34,7 +35,7 @@ def density_picture(toy: ToyNumbers, inks: Inks, px: int = 192) -> np.ndarray:
     """uint8 [px, px, 3]. 1-D: the data's density filled, the samples' as a line. 2-D: both as heat, x to the right and y up."""
     ground, data, drawn = rgb(inks.panel), rgb(inks.muted), rgb(inks.accent)
     if toy.true_density.ndim == 2:
-        weights = [_resized(density / max(density.max(), 1e-12), px)[..., None] for density in (toy.true_density, toy.sampled_density)]
+        weights = [resized(density / max(density.max(), 1e-12), px)[..., None] for density in (toy.true_density, toy.sampled_density)]
         picture = ground + 0.45 * weights[0] * (data - ground)
         return np.rint(picture + np.sqrt(weights[1]) * (drawn - picture)).astype(np.uint8)[::-1]
     top = toy.true_density.max() * HEADROOM
@@ -49,7 +50,7 @@ def density_picture(toy: ToyNumbers, inks: Inks, px: int = 192) -> np.ndarray:
     return np.rint(picture + line[..., None] * (drawn - picture)).astype(np.uint8)
 
 
-def _resized(density: np.ndarray, px: int) -> np.ndarray:
+def resized(density: np.ndarray, px: int) -> np.ndarray:
     """[G, G] -> [px, px], linear."""
     place = np.linspace(0, len(density) - 1, px)
     rows = np.stack([np.interp(place, np.arange(len(density)), row) for row in density])

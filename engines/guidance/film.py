@@ -81,19 +81,24 @@ class SaveFilm:
 
     def carry_out(self, engine: Any, job: Job) -> list[str]:
         """The files written. EngineError where they cannot be, Cancelled; neither leaves anything behind."""
-        steps, form = length(self.films), form_of(self.path)
+        return write_film(self.path, frames(self.films, self.kind, self.image), length(self.films), self.about, job)
 
-        def told() -> Iterator[np.ndarray]:
-            for step, frame in enumerate(frames(self.films, self.kind, self.image)):
-                job.progress(step, steps, "Writing the film")
-                yield frame
-            job.progress(steps, steps, "Writing the film")
 
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EngineError(f"{self.path.name} could not be written: {error.strerror}.", remedy="Choose a folder that you may write to.") from error
-        return {"gif": _save_gif, "mp4": _save_mp4, "png": _save_folder}[form](self.path, told(), steps, self.about)
+def write_film(path: Path, pictures: Iterator[np.ndarray], steps: int, about: dict[str, Any], job: Job) -> list[str]:
+    """Writes a picture a step in the form that the name asks for; the files written. EngineError, Cancelled: neither leaves anything behind."""
+    form = form_of(path)
+
+    def told() -> Iterator[np.ndarray]:
+        for step, picture in enumerate(pictures):
+            job.progress(step, steps, f"Writing {path.name}, step {step + 1} of {steps}")
+            yield picture
+        job.progress(steps, steps, f"Writing {path.name}")
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(f"{path.name} could not be written: {error.strerror}.", remedy="Choose a folder that you may write to.") from error
+    return {"gif": _save_gif, "mp4": _save_mp4, "png": _save_folder}[form](path, told(), steps, about)
 
 
 def _save_gif(path: Path, pictures: Iterator[np.ndarray], steps: int, about: dict[str, Any]) -> list[str]:

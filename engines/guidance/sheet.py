@@ -12,7 +12,7 @@ from engines.guidance import lettering
 from engines.guidance.density import Inks, density_picture
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Side
-from engines.guidance.picture import caption, contact_sheet, save_png
+from engines.guidance.picture import caption, contact_sheet, save_png, write_whole
 from engines.guidance.request import Grid, GuidanceRequest, wrap
 from engines.job import EngineError
 
@@ -35,15 +35,43 @@ class Legend:
     rows: tuple[str, ...] = ("",)
 
 
+@dataclass(frozen=True)
+class Word:
+    """A line of text of a sheet: the start, middle or end of its base line; "upwards" is turned, x its top and y its middle."""
+
+    x: float
+    y: float
+    text: str
+    px: int
+    ink: str
+    anchor: str = "start"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a cell lies: x, y, width, height of its picture, or of the empty field of a cell that has none."""
+
+    box: tuple[int, int, int, int]
+    picture: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A whole sheet before it is painted: fields first, words over them."""
+
+    width: int
+    height: int
+    words: tuple[Word, ...]
+    slots: tuple[Slot, ...]
+
+
 def block(side: Side, inks: Inks, toy_px: int = TOY_PX) -> np.ndarray:
     """All images of a cell as one, uint8 [H, W, 3 or 1]; a toy's densities."""
     return density_picture(side.toy, inks, toy_px) if side.images is None else contact_sheet(side.images)
 
 
-def draw(cells: Iterable[Cell], legend: Legend, inks: Inks) -> np.ndarray:
-    """uint8 [H, W, 3]. Cells that are missing stay blank, cells that failed say so."""
-    from PIL import Image
-
+def lay_out(cells: Iterable[Cell], legend: Legend, inks: Inks) -> Layout:
+    """Where everything of a sheet lies. Cells that are missing stay blank, cells that failed say so."""
     blocks = {(cell.row, cell.column): cell for cell in cells}
     pictures = {place: block(cell.side, inks) for place, cell in blocks.items() if cell.side is not None}
     rows, columns = len(legend.rows), len(legend.columns)
@@ -56,33 +84,62 @@ def draw(cells: Iterable[Cell], legend: Legend, inks: Inks) -> np.ndarray:
     total = max(left + inner + MARGIN, round(MARGIN * 2 + lettering.width(legend.title, TITLE_PX)), 420)
     notes = _lines(legend.shared, total - 2 * MARGIN)
     top = MARGIN + TITLE_PX + 8 + len(notes) * (NOTE_PX + 7) + 22 + 2 * HEAD_PX + 16
-    sheet = Image.new("RGB", (total, top + rows * (height + GAP) - GAP + MARGIN), inks.panel)
-    lettering.write(sheet, MARGIN, MARGIN + TITLE_PX * 0.8, legend.title, TITLE_PX, inks.text)
-    for k, line in enumerate(notes):
-        lettering.write(sheet, MARGIN, MARGIN + TITLE_PX + 14 + NOTE_PX * 0.8 + k * (NOTE_PX + 7), line, NOTE_PX, inks.muted)
-    lettering.write(sheet, left + (inner - lettering.width(legend.x, HEAD_PX)) / 2, top - HEAD_PX - 20, legend.x, HEAD_PX, inks.muted)
-    for column, word in enumerate(legend.columns):
-        x = left + column * (width + GAP) + (width - lettering.width(word, HEAD_PX)) / 2
-        lettering.write(sheet, x, top - 12, word, HEAD_PX, inks.text)
-    for row, word in enumerate(legend.rows):
-        y = top + row * (height + GAP) + height / 2 + HEAD_PX * 0.35
-        lettering.write(sheet, left - 12 - lettering.width(word, HEAD_PX), y, word, HEAD_PX, inks.text)
+    words = [Word(MARGIN, MARGIN + TITLE_PX * 0.8, legend.title, TITLE_PX, inks.text)]
+    words += [Word(MARGIN, MARGIN + TITLE_PX + 14 + NOTE_PX * 0.8 + k * (NOTE_PX + 7), line, NOTE_PX, inks.muted) for k, line in enumerate(notes)]
+    words.append(Word(left + inner / 2, top - HEAD_PX - 20, legend.x, HEAD_PX, inks.muted, "middle"))
+    words += [Word(left + column * (width + GAP) + width / 2, top - 12, word, HEAD_PX, inks.text, "middle") for column, word in enumerate(legend.columns)]
+    words += [Word(left - 12, top + row * (height + GAP) + height / 2 + HEAD_PX * 0.35, word, HEAD_PX, inks.text, "end")
+              for row, word in enumerate(legend.rows)]
     if legend.y:
-        _write_upwards(sheet, MARGIN, top + (rows * (height + GAP) - GAP) / 2, legend.y, inks)
-    for row in range(rows):
-        for column in range(columns):
-            box = (left + column * (width + GAP), top + row * (height + GAP), width, height)
-            _place(sheet, box, pictures.get((row, column)), blocks.get((row, column)), inks)
+        words.append(Word(MARGIN, top + (rows * (height + GAP) - GAP) / 2, legend.y, HEAD_PX, inks.muted, "upwards"))
+    slots = []
+    for row, column in ((row, column) for row in range(rows) for column in range(columns)):
+        box, cell = (left + column * (width + GAP), top + row * (height + GAP), width, height), blocks.get((row, column))
+        slots.append(_slot(box, pictures.get((row, column))))
+        if slots[-1].picture is None:
+            size = min(NOTE_PX, max(8, width // 6))
+            words.append(Word(box[0] + width / 2, box[1] + height / 2 + size * 0.35, "not drawn" if cell is None else "failed", size,
+                              inks.muted if cell is None else inks.bad, "middle"))
+    return Layout(total, top + rows * (height + GAP) - GAP + MARGIN, tuple(words), tuple(slots))
+
+
+def draw(cells: Iterable[Cell], legend: Legend, inks: Inks) -> np.ndarray:
+    """uint8 [H, W, 3]."""
+    from PIL import Image, ImageDraw
+
+    layout = lay_out(cells, legend, inks)
+    sheet = Image.new("RGB", (layout.width, layout.height), inks.panel)
+    for slot in layout.slots:
+        x, y, width, height = slot.box
+        if slot.picture is None:
+            ImageDraw.Draw(sheet).rectangle((x, y, x + width - 1, y + height - 1), fill=inks.control)
+            continue
+        image = Image.fromarray(slot.picture.squeeze()).convert("RGB")
+        sheet.paste(image.resize((width, height), Image.Resampling.NEAREST if width >= image.width else Image.Resampling.LANCZOS), (x, y))
+        ImageDraw.Draw(sheet).rectangle((x - 1, y - 1, x + width, y + height), outline=inks.border)
+    for word in layout.words:
+        if word.anchor == "upwards":
+            _write_upwards(sheet, word, inks)
+        else:
+            back = {"start": 0.0, "middle": 0.5, "end": 1.0}[word.anchor] * lettering.width(word.text, word.px)
+            lettering.write(sheet, word.x - back, word.y, word.text, word.px, word.ink)
     return np.asarray(sheet)
 
 
 def save_sheet(path: Path, request: GuidanceRequest, cells: Iterable[Cell], legend: Legend, inks: Inks) -> None:
-    """The grid as one PNG that carries its request. EngineError if no cell is there or the file cannot be written."""
+    """The grid as one PNG or SVG that carries its request. EngineError if no cell is there or the file cannot be written."""
     cells = list(cells)
     side = next((cell.side for cell in cells if cell.side is not None), None)
     if side is None:
         raise EngineError("There is no finished cell to save.", remedy="Draw the grid first.")
-    save_png(path, draw(cells, legend, inks), caption(side) | wrap(request))
+    about = caption(side) | wrap(request)
+    if path.suffix.lower() == ".svg":
+        from engines.guidance.sheet_svg import svg_text
+
+        text = svg_text(lay_out(cells, legend, inks), legend.title, about, inks)
+        write_whole(path, lambda file: file.write(text.encode()))
+    else:
+        save_png(path, draw(cells, legend, inks), about)
 
 
 def save_cells(folder: Path, grid: Grid, cells: Iterable[Cell], inks: Inks) -> dict[tuple[int, int], str]:
@@ -120,35 +177,24 @@ def _reduced(width: int, height: int, factor: float, across: int) -> tuple[int, 
     return max(8, int(width * rest)), max(8, int(height * rest))
 
 
-def _place(sheet: Any, box: tuple[int, int, int, int], picture: np.ndarray | None, cell: Cell | None, inks: Inks) -> None:
-    """One cell's picture in the middle of its box, as large as fits by a whole factor."""
-    from PIL import Image, ImageDraw
-
-    x, y, width, height = box
+def _slot(box: tuple[int, int, int, int], picture: np.ndarray | None) -> Slot:
+    """A picture in the middle of its box, as large as fits by a whole factor."""
     if picture is None:
-        ImageDraw.Draw(sheet).rectangle((x, y, x + width - 1, y + height - 1), fill=inks.control)
-        word = "failed" if cell is not None else "not drawn"
-        size = min(NOTE_PX, max(8, width // 6))
-        lettering.write(sheet, x + (width - lettering.width(word, size)) / 2, y + height / 2 + size * 0.35, word, size, inks.bad if cell else inks.muted)
-        return
-    image = Image.fromarray(picture.squeeze()).convert("RGB")
-    factor = min(width / image.width, height / image.height)
-    if factor >= 1:
-        image = image.resize((image.width * int(factor), image.height * int(factor)), Image.Resampling.NEAREST)
-    else:
-        image = image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))), Image.Resampling.LANCZOS)
-    sheet.paste(image, (x + (width - image.width) // 2, y + (height - image.height) // 2))
-    ImageDraw.Draw(sheet).rectangle((x + (width - image.width) // 2 - 1, y + (height - image.height) // 2 - 1,
-                                     x + (width + image.width) // 2, y + (height + image.height) // 2), outline=inks.border)
+        return Slot(box, None)
+    x, y, width, height = box
+    high, wide = picture.shape[:2]
+    factor = min(width / wide, height / high)
+    size = (wide * int(factor), high * int(factor)) if factor >= 1 else (max(1, int(wide * factor)), max(1, int(high * factor)))
+    return Slot((x + (width - size[0]) // 2, y + (height - size[1]) // 2, *size), picture)
 
 
-def _write_upwards(sheet: Any, x: float, middle: float, text: str, inks: Inks) -> None:
+def _write_upwards(sheet: Any, word: Word, inks: Inks) -> None:
     from PIL import Image
 
-    band = Image.new("RGB", (round(lettering.width(text, HEAD_PX)) + 4, 2 * HEAD_PX), inks.panel)
-    lettering.write(band, 2, 1.3 * HEAD_PX, text, HEAD_PX, inks.muted)
+    band = Image.new("RGB", (round(lettering.width(word.text, word.px)) + 4, 2 * word.px), inks.panel)
+    lettering.write(band, 2, 1.3 * word.px, word.text, word.px, word.ink)
     band = band.rotate(90, expand=True)
-    sheet.paste(band, (round(x - 0.5 * HEAD_PX), round(middle - band.height / 2)))
+    sheet.paste(band, (round(word.x - 0.5 * word.px), round(word.y - band.height / 2)))
 
 
 def _lines(parts: tuple[str, ...], room: float) -> list[str]:

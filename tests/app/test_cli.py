@@ -73,6 +73,16 @@ def test_what_cannot_be_done_is_an_error_with_a_remedy(vernier, tmp_path, words,
     assert not list(tmp_path.rglob("*.*"))
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (("sample", "--gamma1", "99"), "--gamma1 is 99.0."), (("sample", "--gamma0=-50", "--mode", "free"), "--gamma0 is -50.0."),
+    (("sample", "--guide-below", "-1"), "--guide-below is -1.0."), (("sample", "--curve1", "1:99", "--mode", "curve"), "--curve1 is not a curve over"),
+    (("sample", "--seed", "-1"), "--seed is -1."), (("grid", "--x", "gamma1=1,99"), "gamma_1 is 99"),
+    (("atlas", "--model", "toy-1d", "--gamma1", "8,1"), "--gamma1 from 8 to 1 makes no map.")])
+def test_a_refused_value_is_named_as_it_was_typed(vernier, tmp_path, words, said):
+    status, found = vernier(*words, "--out", tmp_path / ("out.png" if words[0] == "atlas" else "out"))
+    assert status == 1 and found["error"].startswith(said) and found["remedy"]
+
+
 @pytest.mark.parametrize("words", [("fly",), ("sample",), ("sample", "--mode", "best", "--out", "x"), ("train",), ("--nonsense",)])
 def test_wrong_usage_is_status_two(vernier, words):
     assert vernier(*words) == (2, None)

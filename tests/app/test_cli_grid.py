@@ -1,5 +1,6 @@
 """vernier grid, run as a script would run it."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app import cli
 from app.commands import grid as commands
 from engines.guidance.picture import read_png_request
 from engines.guidance.request import Grid, GuidanceRequest, Sampling, wrap
@@ -22,7 +24,7 @@ def test_a_grid_is_one_annotated_picture_that_brings_its_request_back(vernier, t
     assert (answer["nfe_alone"], answer["nfe"]) == (16, 12) and answer["seconds"] > 0  # a first pair for each class
     request, _ = read_png_request(tmp_path / "grid.png")
     assert wrap(request) == answer["request"] and request.grid == Grid("gamma_1", (1.5, 3.0), "label", (7, 8), 1)
-    assert [Path(name).name for name in answer["files"]] == ["grid.png", "01-01-gamma_1=1.5-label=7.png", "01-02-gamma_1=3.0-label=7.png",
+    assert [Path(name).name for name in answer["files"]] == ["grid.png", "grid.csv", "01-01-gamma_1=1.5-label=7.png", "01-02-gamma_1=3.0-label=7.png",
                                                             "02-01-gamma_1=1.5-label=8.png", "02-02-gamma_1=3.0-label=8.png"]
     cell, _ = read_png_request(Path(answer["cells"][3]["file"]))
     assert (cell.a.gamma_1, cell.a.label, cell.a.count) == (3.0, 8, 1) and cell.grid is None
@@ -30,6 +32,23 @@ def test_a_grid_is_one_annotated_picture_that_brings_its_request_back(vernier, t
     crisp = np.kron(small, np.ones((3, 3), np.uint8))
     band, side = large[-36 - len(crisp):-36, :, 0], len(crisp)  # the last row, above the margin: each pixel three by three
     assert len(small) == 28 and any(np.array_equal(band[:, x : x + side], crisp) for x in range(large.shape[1] - side))
+
+
+def test_a_grid_is_written_as_svg_and_as_a_list_of_its_cells(vernier, tmp_path):
+    status, answer = vernier("grid", *FAST, "--x", "gamma1=1.5,3", "--format", "svg,csv", "--out", tmp_path)
+    assert status == 0 and [Path(name).name for name in answer["files"]] == ["grid.svg", "grid.csv"] == sorted(
+        (path.name for path in tmp_path.glob("*.*") if path.is_file()), reverse=True)
+    rows = list(csv.DictReader((tmp_path / "grid.csv").read_text().splitlines()))
+    assert [(row["gamma_1"], row["column"], int(row["nfe"]), row["file"]) for row in rows] == [("1.5", "1", 4, ""), ("3.0", "2", 4, "")]
+    assert [float(row["seconds"]) for row in rows] == [cell["seconds"] for cell in answer["cells"]]
+    assert vernier("grid", *FAST, "--x", "gamma1=1.5,3", "--format", "files", "--out", tmp_path)[0] == 0
+    rows = list(csv.DictReader((tmp_path / "grid.csv").read_text().splitlines()))
+    assert all((tmp_path / row["file"]).exists() for row in rows) and rows[1]["file"] == "01-02-gamma_1=3.0.png"
+
+
+def test_a_form_that_a_grid_does_not_have_is_refused(tmp_path, capsys):
+    assert cli.main(["grid", *FAST, "--x", "seed=1", "--format", "svg,pdf", "--out", str(tmp_path / "out")]) == 2
+    assert "'pdf' is none of sheet, svg, csv" in capsys.readouterr().err
 
 
 def test_finished_cells_are_never_drawn_again(vernier, tmp_path):

@@ -89,11 +89,25 @@ def test_curves_and_presets_reach_the_request_and_the_film_is_written(vernier, t
     assert len(list((tmp_path / "steps").glob("*.png"))) == 2
 
 
-@pytest.mark.parametrize(("words", "error"), [(("--film", "a.webm"), "cannot be written as .webm"), (("--mode", "curve", "--curve1", "1-2"), "not a curve"),
-                                              (("--model", "toy-1d", "--mode", "cfg", "--film", "a.gif"), "no pictures to film")])
+@pytest.mark.parametrize(("words", "error"), [(("--film", "a.webm"), "cannot be written as .webm"), (("--mode", "curve", "--curve1", "1-2"), "not a curve")])
 def test_a_film_or_curve_that_cannot_be_is_refused_before_anything_is_drawn(vernier, tmp_path, words, error):
     status, answer = vernier("sample", *FAST, *words, "--out", tmp_path / "out")
     assert status == 1 and error in answer["error"] and answer["remedy"] and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("model", ["toy-1d", "toy-gauss"])
+def test_a_toy_is_filmed_as_its_points(vernier, tmp_path, model):
+    status, answer = vernier("sample", "--model", model, "--mode", "cfg", "--steps", 3, "--count", 200, "--out", tmp_path / "out", "--film", tmp_path / "a.gif")
+    assert status == 0 and str(tmp_path / "a.gif") in answer["files"]
+    with Image.open(tmp_path / "a.gif") as film:
+        assert film.n_frames == 3
+
+
+def test_sides_of_different_kinds_share_no_film(vernier, tmp_path):
+    file = tmp_path / "r.json"
+    file.write_text(json.dumps(wrap(GuidanceRequest(Sampling("toy-1d", mode="cfg", steps=2), Sampling("toy-gauss", mode="cfg", steps=2)))))
+    status, answer = vernier("run", file, "--out", tmp_path / "out", "--film", tmp_path / "a.gif")
+    assert status == 1 and "different kinds" in answer["error"] and answer["remedy"] and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("text", "error"), [("{", "could not be read"), ("{}", "not a Vernier request"), ('{"vernier": 99}', "newer")])

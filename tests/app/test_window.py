@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from threading import Event
 
 import pytest
-from PySide6.QtCore import QMimeData, QUrl, Signal
+from PySide6.QtCore import QCoreApplication, QMimeData, QUrl, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.actions import TABLE
@@ -42,11 +42,11 @@ class Slow:
 
 
 class Panel(QWidget):
-    noticed, worked, kept_changed = Signal(str, str, str), Signal(str), Signal()
+    noticed, worked, kept_changed, writing = Signal(str, str, str), Signal(str), Signal(), Signal(str, float)
 
     def __init__(self, document, worker, background):
         super().__init__()
-        self.document, self.worker, self.shown, self.opened, self.extra = document, worker, {}, [], {}
+        self.document, self.worker, self.shown, self.opened, self.extra, self.says = document, worker, {}, [], {}, ()
 
     def start(self):
         self.worker.submit(self.document.request)
@@ -62,6 +62,12 @@ class Panel(QWidget):
 
     def escape(self):
         return False
+
+    def stop_writing(self):
+        self.extra = {"stopped": True}
+
+    def shows(self, ticket):
+        return ticket in self.says
 
     def kept(self):
         return self.extra
@@ -252,6 +258,30 @@ def test_every_command_of_the_table_has_a_slot(opened):
     assert opened().actions_.table == TABLE
 
 
+@pytest.mark.logs_errors
+def test_a_failure_that_the_page_in_sight_tells_is_not_told_again_but_a_bug_always_is(opened):
+    window = opened()
+    window.workspaces["count"].says, failed = (1,), window.backgrounds["count"].failed
+    failed.emit(1, EngineError("The folder is empty."))
+    assert window.notice_bar.notice() is None
+    failed.emit(2, EngineError("The disk is full."))
+    assert window.notice_bar.notice().text == "The disk is full."
+    failed.emit(1, ZeroDivisionError("zero"))
+    assert "ZeroDivisionError" in window.notice_bar.notice().text
+
+
+def test_what_is_written_beside_the_job_has_its_own_place_in_the_row_and_its_own_cancel(opened):
+    window = opened()
+    row, workspace = window.job_row, window.workspaces["count"]
+    assert not row._stop.isVisible()
+    workspace.writing.emit("Writing a.gif, step 3 of 5", 0.6)
+    assert row._stop.isVisible() and row.writing() == "Writing a.gif, step 3 of 5" and row._written.value() == 600 and row.busy()
+    row._stop.click()
+    assert workspace.extra == {"stopped": True} and row.busy()  # the job in front goes on
+    workspace.writing.emit("", -1.0)
+    assert not row._stop.isVisible() and not row._written.isVisible()
+
+
 def test_a_second_workspace_is_built_when_it_is_first_shown(opened):
     window = opened((row("one"), row("two")))
     assert set(window.workspaces) == {"one"}
@@ -264,6 +294,19 @@ def test_the_first_start_shows_three_notes_that_can_be_dismissed_for_good(opened
     for _ in range(3):
         window._welcome.next.click()
     assert window.settings.welcomed and SettingsFile(tmp_path).load()[0].welcomed
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1024, 640)])
+def test_the_notes_of_the_first_start_cover_nothing_and_escape_ends_them(opened, tmp_path, size):
+    window = opened(settings=Settings())
+    window.resize(*size)
+    QCoreApplication.processEvents()
+    card = window._welcome
+    places = [part.geometry() for part in (window.stack, window.job_row)]
+    assert card.isVisible() and card.parentWidget() is window.stack.parentWidget() and not any(place.intersects(card.geometry()) for place in places)
+    assert card.height() < 80 and card._text.width() > 300
+    window.actions_["job.cancel"].trigger()
+    assert window._welcome is None and window.settings.welcomed and SettingsFile(tmp_path).load()[0].welcomed
 
 
 def test_the_first_window_fits_its_screen(opened):

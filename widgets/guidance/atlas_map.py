@@ -1,10 +1,12 @@
 """The atlas to look at and to click: hover reads it, a click or Enter takes the pair, arrows move a cursor."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
-from engines.guidance.atlas import Atlas, AtlasTask
+from engines.guidance.atlas import Atlas, AtlasTask, Pair
 from engines.job import EngineError
 from widgets.guidance import atlas_paint
 from widgets.guidance.atlas_paint import Frame, Marks, Picture
@@ -48,9 +50,10 @@ class AtlasMap(QWidget):
         self.layer = layer
         self.update()
 
-    def set_places(self, here: tuple[float, float] | None, recfg: tuple[float, float] | None) -> None:
-        """Where the settings stand, and where ReCFG would at this strength, as (gamma_1, S)."""
-        self.marks = Marks(here, recfg, self.marks.cursor)
+    def set_places(self, here: Pair | None, recfg: Pair | None, trail: tuple[Pair, ...] = (), loose: bool = False) -> None:
+        """Where the settings stand, and where ReCFG would at this strength, as (gamma_1, S); the trail of a curve, and whether the map
+        holds for the settings only `loose`ly."""
+        self.marks = Marks(here, recfg, self.marks.cursor, trail, loose)
         self.update()
 
     def frame(self) -> Frame:
@@ -82,7 +85,7 @@ class AtlasMap(QWidget):
 
     def _point(self, pair: tuple[float, float] | None) -> None:
         if pair != self.marks.cursor:
-            self.marks = Marks(self.marks.here, self.marks.recfg, pair)
+            self.marks = replace(self.marks, cursor=pair)
             self.pointed.emit(pair)
             self.update()
 
@@ -131,7 +134,7 @@ class AtlasMap(QWidget):
         return QSize(*FIGURE_PX)
 
     def paint_figure(self, painter: QPainter, box: QRect) -> None:
-        atlas_paint.paint_figure(painter, box, self.picture, self.title, Marks(self.marks.here, self.marks.recfg))
+        atlas_paint.paint_figure(painter, box, self.picture, self.title, replace(self.marks, cursor=None))
 
     def table(self) -> tuple[list[str], list[list[object]]]:
         return self.picture.atlas.table()

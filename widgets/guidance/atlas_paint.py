@@ -11,13 +11,12 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QLinearGradient, QPainter, QPen, QPolygonF
 
-from engines.guidance.atlas import Atlas, AtlasTask
+from engines.guidance.atlas import Atlas, AtlasTask, Pair
 from widgets import tokens
 from widgets.guidance.atlas_surface import Surface, contours
+from widgets.guidance.words import G0, G1, SAMPLER_WORDS
 from widgets.paint import color, font
 
-G1 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}"
-G0 = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO}"
 TICKS_1 = (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
 RATIO_LINES = {1: (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0), 2: (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0),
                3: (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)}
@@ -34,9 +33,11 @@ Lines = list[tuple[float, list[np.ndarray]]]  # a level and its polylines of (ga
 class Marks:
     """What is drawn over the map: where the person stands, where ReCFG stands, where the pointer is. None = nowhere."""
 
-    here: tuple[float, float] | None = None  # gamma_1, S
-    recfg: tuple[float, float] | None = None
-    cursor: tuple[float, float] | None = None
+    here: Pair | None = None
+    recfg: Pair | None = None
+    cursor: Pair | None = None
+    trail: tuple[Pair, ...] = ()  # what a curve passes through
+    loose: bool = False  # the map does not know all that the person has set: a broken ring
 
 
 class Frame:
@@ -311,6 +312,7 @@ def _axes(painter: QPainter, box: QRectF, frame: Frame) -> None:
 def _marks(painter: QPainter, frame: Frame, marks: Marks, filled: bool) -> None:
     strong = _over() if filled else color("accent")
     painter.setBrush(Qt.BrushStyle.NoBrush)
+    _trail(painter, frame, marks.trail, strong, filled)
     if marks.recfg is not None and frame.holds(marks.recfg):
         at = frame.place(*marks.recfg)
         diamond = QPolygonF([at + QPointF(*d) for d in ((0, -5), (5, 0), (0, 5), (-5, 0))])
@@ -320,9 +322,11 @@ def _marks(painter: QPainter, frame: Frame, marks: Marks, filled: bool) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
     if marks.here is not None and frame.holds(marks.here):
         at = frame.place(*marks.here)
+        ring = Qt.PenStyle.DotLine if marks.loose else Qt.PenStyle.SolidLine
         for pen in ((QPen(_halo(), 3.4), QPen(strong, 1.6)) if filled else (QPen(strong, 1.6),)):
-            painter.setPen(pen)
+            painter.setPen(QPen(pen.color(), pen.widthF(), ring))
             painter.drawEllipse(at, 7, 7)
+            painter.setPen(pen)
             for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
                 painter.drawLine(at + QPointF(4 * dx, 4 * dy), at + QPointF(12 * dx, 12 * dy))
     if marks.cursor is not None and frame.holds(marks.cursor):
@@ -332,6 +336,22 @@ def _marks(painter: QPainter, frame: Frame, marks: Marks, filled: bool) -> None:
         painter.setPen(QPen(ink, 1))
         painter.drawLine(QPointF(at.x(), frame.map.top()), QPointF(at.x(), frame.map.bottom()))
         painter.drawLine(QPointF(frame.map.left(), at.y()), QPointF(frame.map.right(), at.y()))
+
+
+def _trail(painter: QPainter, frame: Frame, trail: tuple[Pair, ...], strong: QColor, filled: bool) -> None:
+    """The part of a curve's trail that lies on the map, and a dot at either end of it."""
+    inside = [frame.place(*pair) for pair in trail if frame.holds(pair)]
+    if len(trail) < 2 or not inside:
+        return
+    for pen in ((QPen(_halo(), 5.4), QPen(strong, 3)) if filled else (QPen(strong, 3),)):
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        painter.drawPolyline(QPolygonF(inside))
+    painter.setPen(QPen(_halo() if filled else color("panel"), 1.2))
+    painter.setBrush(QBrush(strong))
+    for end in (inside[0], inside[-1]):
+        painter.drawEllipse(end, 4.5, 4.5)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def _bar(painter: QPainter, box: QRectF, frame: Frame, picture: Picture, layer: str) -> None:
@@ -382,5 +402,6 @@ def caption(atlas: Atlas) -> str:
     task = atlas.task
     blown = "; hatched: blown up" if any(point.blown for point in atlas.on_map()) else ""
     blown += "; dotted: closed form" if atlas.theory is not None else ""
-    text = f"{atlas.done()} of {atlas.size()} points of {task.samples:,} samples, {task.settings.sampler}, {task.steps} steps, against {atlas.reference}"
+    text = (f"{atlas.done()} of {atlas.size()} points of {task.samples:,} samples, {SAMPLER_WORDS[task.settings.sampler]}, {task.steps} steps, "
+            f"against {atlas.reference}")
     return text + (f"; {atlas.floor:.3g} {atlas.unit} of chance taken off" if atlas.unit == "grey levels" else "") + blown

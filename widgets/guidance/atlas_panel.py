@@ -11,7 +11,9 @@ from widgets.fields import Chips
 from widgets.guidance import catalog
 from widgets.guidance.atlas_desk import AtlasDesk
 from widgets.guidance.atlas_map import HOW, AtlasMap
-from widgets.guidance.atlas_paint import G0, G1, caption
+from widgets.guidance.atlas_paint import caption
+from widgets.guidance.atlas_places import caveat, place, standing, trail
+from widgets.guidance.words import G0, G1
 from widgets.job_row import BAR_HEIGHT_PX, spoken
 from widgets.paint import Caption, GlyphButton
 from widgets.plots import SaveButton
@@ -126,7 +128,7 @@ class AtlasPanel(QWidget):
             task = self._desk.task() if atlas is None else atlas.task
             self.map.show_atlas(task, atlas, f"Atlas of {name}")
             recfg = None if atlas is None or atlas.recfg is None else (settings.gamma_1, atlas.recfg_sum(settings.gamma_1))
-            self.map.set_places(self._here, recfg if settings.mode != "recfg" else None)
+            self.map.set_places(self._here, recfg if settings.mode != "recfg" else None, trail(settings), bool(caveat(settings)))
         self.save_button.setVisible(atlas is not None and atlas.done() > 0)
         self.readout.setVisible(atlas is not None)
         self._show_state()
@@ -158,17 +160,13 @@ class AtlasPanel(QWidget):
 
     def _read(self, pair: tuple[float, float] | None) -> None:
         """The numbers at a pair, or where the settings stand."""
-        atlas, picture, pointing = self._desk.atlas(), self.map.picture, pair is not None
-        pair = pair or self._here
+        atlas, picture, settings = self._desk.atlas(), self.map.picture, self._desk.settings
         if pair is None:
-            mode = catalog.MODE_WORDS[self._desk.settings.mode]
-            self.readout.setText(f"{mode} has no place on this map: its coefficients change on the way." if atlas else "")
-            return
-        gamma_1, total = pair
-        text = f"{G1} {gamma_1:.2f}   {G0} {total - gamma_1:.2f}   S {total:.2f}".replace("-", "\N{MINUS SIGN}") + ("" if pointing else "   now")
-        if atlas is not None and picture is not None:
-            text += f"\n{self._numbers(gamma_1, total)}"
-        self.readout.setText(text)
+            text, why, pair = standing(settings, atlas.recfg if atlas else None), caveat(settings), self._here
+        else:
+            text, why = f"{G1} {pair[0]:.2f}   {G0} {pair[1] - pair[0]:.2f}   S {pair[1]:.2f}".replace("-", "\N{MINUS SIGN}"), ""
+        below = why if why and atlas is not None else self._numbers(*pair) if pair and atlas is not None and picture is not None else ""
+        self.readout.setText("\n".join(filter(None, (text, below))))
 
     def _numbers(self, gamma_1: float, total: float) -> str:
         atlas, surface = self._desk.atlas(), self.map.picture.surface
@@ -189,13 +187,3 @@ class AtlasPanel(QWidget):
     def showEvent(self, event) -> None:  # noqa: N802
         super().showEvent(event)
         self.refresh()
-
-
-def place(settings: Sampling, recfg: float | None) -> tuple[float, float] | None:
-    """(gamma_1, S) of the settings; None for a mode whose coefficients are not constant. ReCFG's is its average."""
-    if settings.mode == "recfg" and recfg is not None:
-        return settings.gamma_1, 1 + (settings.gamma_1 - 1) * (1 - recfg)
-    if settings.mode in ("cfg", "free", "recfg"):
-        gamma_0 = catalog.gamma_0_of(settings) if settings.mode == "free" else 1 - settings.gamma_1
-        return settings.gamma_1, round(settings.gamma_1 + gamma_0, 6)
-    return None

@@ -15,8 +15,11 @@ from engines.guidance.request import SAMPLERS, TOYS, Sampling, opposite
 from engines.job import EngineError
 from engines.weights import read_header
 from widgets.guidance.words import MODE_ROWS as MODE_ROWS
-from widgets.guidance.words import MODE_WORDS, MODELS
+from widgets.guidance.words import MODE_WORDS as MODE_WORDS
+from widgets.guidance.words import MODELS
 from widgets.guidance.words import SAMPLER_ROWS as SAMPLER_ROWS
+from widgets.guidance.words import gamma_0_of as gamma_0_of
+from widgets.guidance.words import guidance_word as guidance_word
 from widgets.guidance.words import model_word as model_word
 from widgets.vernier_slider import Scale
 
@@ -159,24 +162,6 @@ def class_word(settings: Sampling, names: tuple[str, ...]) -> str:
 
 def _name(label: int, names: tuple[str, ...]) -> str:
     return names[label] if label < len(names) else f"class {label}"
-
-
-def guidance_word(settings: Sampling) -> str:
-    """Mode and coefficients: "ReCFG  gamma_1 3.0"."""
-    low, high = settings.gamma_1, settings.gamma_1
-    if settings.mode == "curve" and settings.curve_1:
-        low, high = (end(value for _, value in settings.curve_1) for end in (min, max))
-    text = f"{MODE_WORDS[settings.mode]}  \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE} {low:.2f}"
-    if low != high:
-        text += f" to {high:.2f}"
-    if settings.mode == "free":
-        text += f"  \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO} {gamma_0_of(settings):.2f}"
-    return text
-
-
-def gamma_0_of(settings: Sampling) -> float:
-    """The gamma_0 that mode "free" uses."""
-    return 1 - settings.gamma_1 if settings.gamma_0 is None else settings.gamma_0
 
 
 def is_toy(settings: Sampling) -> bool:

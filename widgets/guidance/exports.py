@@ -7,17 +7,19 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from engines.guidance.film import SaveFilm, form_of
+from engines.guidance.film import form_of
 from engines.guidance.outcome import Side
 from engines.guidance.picture import caption, contact_sheet, save_png, save_side
-from engines.guidance.request import wrap
 from engines.job import EngineError
-from widgets import plot_files
+from widgets import plot_files, tokens
 from widgets.guidance import catalog
 from widgets.guidance.atlas_desk import AtlasDesk
 from widgets.guidance.atlas_map import Figure
+from widgets.guidance.film_saving import FilmSaving
+from widgets.guidance.films import film_of
 from widgets.guidance.insight import Insight
 from widgets.guidance.stage import Stage
+from widgets.guidance.words import inks
 
 
 class Exports(QObject):
@@ -28,11 +30,11 @@ class Exports(QObject):
 
     def __init__(self, window: QWidget, stage: Stage, insight: Insight, atlas: AtlasDesk, background: Any, document: Any, samples: Path) -> None:
         super().__init__(window)
-        self._window, self._stage, self._insight, self._atlas, self._background = window, stage, insight, atlas, background
+        self._window, self._stage, self._insight, self._atlas = window, stage, insight, atlas
         self._document, self._samples = document, samples
-        self._saving: dict[int, str] = {}  # films being written, by their tickets
+        self.films = FilmSaving(background, self)
+        self.films.worked.connect(self.worked)
         self._dragged = tempfile.TemporaryDirectory(prefix="vernier-")
-        background.done.connect(self._on_saved)
 
     def copy(self) -> None:
         chosen = self._stage.chosen()
@@ -116,26 +118,20 @@ class Exports(QObject):
             return None
         return path
 
-
     def save_film_to(self, path: Path) -> None:
         """The film of both sides, or of the image that is open, written on the background lane."""
         outcome, kind, image = self._stage.filmed()
         try:
             form_of(path)
+            task = film_of(outcome, path, kind, image, inks=inks(tokens.current()))
         except EngineError as error:
             return self.noticed.emit("bad", str(error), error.remedy)
-        task = SaveFilm(path, tuple(side.film for side in outcome.sides), wrap(outcome.request), kind, image)
-        self._saving[self._background.submit(task)] = path.name
-        self.worked.emit(f"Writing {path.name}")
-
-    def _on_saved(self, ticket: int, result: object) -> None:
-        if ticket in self._saving:
-            self.worked.emit(f"Saved {self._saving.pop(ticket)}")
+        self.films.save(task)
 
     def save_film(self) -> None:
         """Asks where the film of what is shown goes."""
         if self._stage.filmed() is None:
-            return self.noticed.emit("info", "There is no film to save yet.", "Images can be filmed once every step of them is drawn; toys cannot.")
+            return self.noticed.emit("info", "There is no film to save yet.", "It can be saved once every step of it is drawn.")
         dialog = QFileDialog(self._window, "Save film", f"{Path(self._document.request.a.model).stem}.gif",
                              "Animated GIF (*.gif);;MP4 video (*.mp4);;PNG pictures in a folder (*)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)

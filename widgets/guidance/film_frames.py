@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from PySide6.QtGui import QImage
 
+from engines.guidance import toy_film
 from engines.guidance.film import moment
 from engines.guidance.outcome import Film, Outcome, Side
 from engines.guidance.request import FILM_POINTS
@@ -30,11 +31,9 @@ def without_film(outcome: Outcome) -> Outcome:
 
 def levels(outcome: Outcome) -> tuple[float, ...]:
     """Noise level at the start of every step, of the side with the most."""
-    def of(side: Side) -> np.ndarray:
-        if side.film is not None:
-            return side.film.levels
-        return np.unique(side.per_step["rho"])[::-1][: len(side.trajectories) - 1]
-    return tuple(float(level) for level in max((of(side) for side in outcome.sides), key=len))
+    if outcome.sides[0].film is None:
+        return toy_film.levels(outcome.sides)
+    return tuple(float(level) for level in max((side.film.levels for side in outcome.sides), key=len))
 
 
 def at(film: Film, kind: str, step: int, steps: int) -> np.ndarray:

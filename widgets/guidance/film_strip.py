@@ -117,6 +117,11 @@ class Strip(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def changeEvent(self, event) -> None:  # noqa: N802
+        if event.type() == event.Type.PaletteChange:
+            self.redraw()  # a toy's small pictures are in the theme's colours
+        super().changeEvent(event)
+
     # painting --------------------------------------------------------------------------------------------------------
     def paintEvent(self, event) -> None:  # noqa: N802
         painter = QPainter(self)
@@ -190,7 +195,7 @@ class FilmStrip(QWidget):
         self.kind.setFixedWidth(180)
         self.kind.set_value("predicted")
         self.save = GlyphButton("save", "Save film", "Save the film as GIF, MP4 or PNG pictures\N{HORIZONTAL ELLIPSIS}", parent=self)
-        close = GlyphButton("close", "Close the film", "Back to the history (F)", parent=self)
+        close = GlyphButton("close", "Close the film", "Back to the history (F or Esc)", parent=self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._tick)
@@ -214,10 +219,9 @@ class FilmStrip(QWidget):
         close.clicked.connect(self.left)
 
     def show_film(self, levels: tuple[float, ...], rows: int, picture: Callable[[int, int], QImage | None], images: bool) -> None:
-        """A film of images, which has a noisy version and can be saved, or of points."""
+        """A film of images, which has a noisy version, or of points."""
         self.strip.set_film(levels, rows, picture)
         self.kind.setVisible(images)
-        self.save.setVisible(images)
         self._name()
 
     def wait(self) -> None:

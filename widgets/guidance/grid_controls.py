@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from engines.guidance.request import AXES, TOYS, Grid, GuidanceRequest, Sampling
 from engines.job import EngineError
@@ -112,8 +112,9 @@ class GridSection(Section):
 
     def _foot(self) -> QWidget:
         foot = QWidget()
-        row = QHBoxLayout(foot)
-        row.setContentsMargins(0, 0, 0, 0)
+        column, row = QVBoxLayout(foot), QHBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(tokens.SPACE_XS)
         row.setSpacing(tokens.SPACE_S)
         self.draw, self.stop = QPushButton("Draw grid"), QPushButton("Cancel")
         self.draw.setObjectName("primary")
@@ -126,10 +127,15 @@ class GridSection(Section):
         self.bar.setRange(0, 200)
         self.bar.setFixedHeight(tokens.SPACE_XS)
         self.bar.setAccessibleName("Progress of the grid")
-        for part, stretch in ((self.draw, 1), (self.bar, 1), (self.stop, 0)):
-            row.addWidget(part, stretch)
+        row.addWidget(self.draw, 1)
+        row.addWidget(self.stop)  # always in its own place: a second click must not draw again
+        self.stop.setEnabled(False)
+        column.addLayout(row)
+        column.addWidget(self.bar)
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
         self.bar.hide()
-        self.stop.hide()
         return foot
 
     # showing ---------------------------------------------------------------------------------------------------------
@@ -163,11 +169,11 @@ class GridSection(Section):
         self.note.setText(f"{error} {error.remedy}")
 
     def show_run(self, run: GridRun) -> None:
-        """Progress in place of the button while it draws."""
+        """Progress under the buttons while it draws."""
         busy = run.state == grid_run.BUSY
-        self.draw.setVisible(not busy)
+        self.draw.setEnabled(not busy)
         self.bar.setVisible(busy)
-        self.stop.setVisible(busy)
+        self.stop.setEnabled(busy)
         self.bar.setValue(round(200 * run.fraction))
 
     # proposing -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QFrame, QGridLayout, QHBoxLayout, QMenu, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from engines.guidance.grid import Cell, cells
+from engines.guidance.grid_list import save_list
 from engines.guidance.request import DRAFT_POINTS, GuidanceRequest
 from engines.guidance.sheet import save_cells, save_sheet
 from engines.job import EngineError
@@ -20,6 +21,7 @@ from widgets.notice_bar import Elided
 from widgets.paint import Caption, GlyphButton
 
 BAR_PX, BAR_HEIGHT_PX, PLATE_PX = 120, 4, 340
+FORMS, FILTER, LIST = (".png", ".svg", ".csv"), "Annotated picture, PNG (*.png);;Annotated picture, SVG (*.svg);;List of the cells, CSV (*.csv)", "grid.csv"
 HINT = "Point at a cell for its settings; a click or Enter adopts them. Ctrl and wheel zooms."
 
 
@@ -52,7 +54,7 @@ class GridPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(tokens.SPACE_XS)
         column.addLayout(self._head())
-        column.addWidget(self._shared)
+        column.addLayout(self._second_line())
         middle = QGridLayout()
         middle.addWidget(self.view, 0, 0)
         middle.addWidget(self._plate, 0, 0, Qt.AlignmentFlag.AlignCenter)
@@ -65,6 +67,22 @@ class GridPage(QWidget):
         head.setSpacing(tokens.SPACE_S)
         head.addWidget(self._title)
         head.addStretch(1)
+        self.again = QPushButton("Draw again")
+        self.again.setToolTip("Draw the grid with the settings in force; cells that are already there are not drawn again")
+        self.again.clicked.connect(lambda: self.asked.emit("draw"))
+        self.save = QPushButton("Save grid\N{HORIZONTAL ELLIPSIS}")
+        self.save.setToolTip("One annotated picture (PNG, SVG), a list (CSV), or one picture a cell (Ctrl+E)")
+        self.save.clicked.connect(self.offer_save)
+        leave = GlyphButton("close", "Back to the samples", "Back to the samples (Esc)")
+        leave.clicked.connect(lambda: self.asked.emit("leave"))
+        for part in (self.again, self.save, leave):
+            head.addWidget(part)
+        return head
+
+    def _second_line(self) -> QHBoxLayout:
+        """What all cells share, and how far they are. Cancel lies here, not above: a second click on it must not save or draw again."""
+        line = QHBoxLayout()
+        line.setSpacing(tokens.SPACE_S)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedSize(BAR_PX, BAR_HEIGHT_PX)
@@ -73,17 +91,13 @@ class GridPage(QWidget):
         self.stop = QPushButton("Cancel")
         self.stop.setToolTip("Stop drawing; finished cells stay")
         self.stop.clicked.connect(lambda: self.asked.emit("cancel"))
-        self.again = QPushButton("Draw again")
-        self.again.setToolTip("Draw the grid with the settings in force; cells that are already there are not drawn again")
-        self.again.clicked.connect(lambda: self.asked.emit("draw"))
-        self.save = QPushButton("Save grid\N{HORIZONTAL ELLIPSIS}")
-        self.save.setToolTip("One annotated picture, or one picture a cell (Ctrl+E)")
-        self.save.clicked.connect(self.offer_save)
-        leave = GlyphButton("close", "Back to the samples", "Back to the samples (Esc)")
-        leave.clicked.connect(lambda: self.asked.emit("leave"))
-        for part in (self.status, self._bar, self.stop, self.again, self.save, leave):
-            head.addWidget(part)
-        return head
+        line.addWidget(self._shared, 1)
+        for part in (self.status, self._bar, self.stop):
+            policy = part.sizePolicy()
+            policy.setRetainSizeWhenHidden(part is self.stop)  # the cells do not jump when it goes
+            part.setSizePolicy(policy)
+            line.addWidget(part)
+        return line
 
     def _make_plate(self) -> QFrame:
         """What an empty grid says."""
@@ -203,14 +217,15 @@ class GridPage(QWidget):
             return self.noticed.emit("info", "There is no grid to save yet.", "Draw it first, or wait until it is done.")
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("One annotated picture\N{HORIZONTAL ELLIPSIS}", self._ask_sheet)
-        menu.addAction("One picture a cell\N{HORIZONTAL ELLIPSIS}", self._ask_files)
+        menu.addAction("All in one: PNG, SVG, or a CSV list\N{HORIZONTAL ELLIPSIS}", self._ask_sheet)
+        menu.addAction("One picture a cell, with a CSV list\N{HORIZONTAL ELLIPSIS}", self._ask_files)
         menu.popup(self.save.mapToGlobal(self.save.rect().bottomLeft()))
 
     def _ask_sheet(self) -> None:
-        dialog = QFileDialog(self, "Save grid", f"{Path(self.drawn().a.model).stem}-grid.png", "PNG (*.png)")
+        dialog = QFileDialog(self, "Save grid", f"{Path(self.drawn().a.model).stem}-grid.png", FILTER)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
+        dialog.filterSelected.connect(lambda text: dialog.setDefaultSuffix(text.partition("*.")[2].rstrip(")")))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.save_sheet_to(Path(name)))
         dialog.open()
@@ -223,15 +238,26 @@ class GridPage(QWidget):
         dialog.open()
 
     def save_sheet_to(self, path: Path) -> None:
-        """One annotated picture that carries the request."""
-        request = self.drawn()
-        legend = words.legend(request, self.run.names() or self._names)
-        self._saved(lambda: save_sheet(path, request, self.run.cells.values(), legend, words.inks(tokens.LIGHT)), f"Saved {path.name}")
+        """One annotated picture that carries the request, or the list of the cells, by the suffix: .png, .svg, .csv."""
+        request, drawn = self.drawn(), self.run.cells.values()
+
+        def save() -> None:
+            if path.suffix.lower() not in FORMS:
+                raise EngineError(f"A grid cannot be saved as {path.suffix or 'a file without a suffix'}.", remedy="Use .png, .svg or .csv.")
+            if path.suffix.lower() == ".csv":
+                return save_list(path, request.grid, drawn)
+            save_sheet(path, request, drawn, words.legend(request, self.run.names() or self._names), words.inks(tokens.LIGHT))
+
+        self._saved(save, f"Saved {path.name}")
 
     def save_cells_to(self, folder: Path) -> None:
-        """One picture a cell."""
-        self._saved(lambda: save_cells(folder, self.drawn().grid, self.run.cells.values(), words.inks(tokens.LIGHT)),
-                    f"Saved {sum(cell.side is not None for cell in self.run.cells.values())} cells in {folder.name}")
+        """One picture a cell, and a list that says which is which."""
+        grid, drawn = self.drawn().grid, self.run.cells.values()
+
+        def save() -> None:
+            save_list(folder / LIST, grid, drawn, save_cells(folder, grid, drawn, words.inks(tokens.LIGHT)))
+
+        self._saved(save, f"Saved {sum(cell.side is not None for cell in drawn)} cells and {LIST} in {folder.name}")
 
     def _saved(self, save, word: str) -> None:
         try:

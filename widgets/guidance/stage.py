@@ -255,8 +255,8 @@ class Stage(QWidget):
         self._arrange(self._request)
 
     def filmed(self) -> tuple[Outcome, str, int | None] | None:
-        """What a saved film holds: outcome, kind, and the image that is open large; None without a film of images."""
-        if self.outcome is None or any(side.film is None for side in self.outcome.sides):
+        """What a saved film holds: outcome, kind, and the image that is open large; None where not every step is there."""
+        if self.outcome is None or self.outcome.draft or self.outcome.unfinished or not film_frames.has_film(self.outcome):
             return None
         return self.outcome, self._kind, self.closeup.index if self.pages.currentWidget() is self.closeup else None
 

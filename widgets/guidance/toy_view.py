@@ -5,6 +5,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engines.guidance.outcome import Outcome, Side
+from engines.guidance.toy_film import density_after
 from widgets.guidance import catalog
 from widgets.paint import color
 from widgets.plots import Curve, Plot
@@ -61,7 +62,7 @@ class ToyView(QWidget):
     def _show_line(self, sides: list[Side], step: int | None) -> None:
         axis = sides[0].toy.axes[0]
         curves = [Curve("data q(x | c)", axis, sides[0].toy.true_density, "muted", filled=True)]
-        curves += [Curve(f"{name}  {catalog.guidance_word(side.settings)}", axis, _density(side, step), ink)
+        curves += [Curve(f"{name}  {catalog.guidance_word(side.settings)}", axis, density_after(side, step), ink)
                    for name, ink, side in zip("AB", INKS, sides, strict=False)]
         self.density.set_curves(curves, y_from_zero=True)
         lines = []
@@ -79,16 +80,6 @@ def _walks(side: Side, steps: int, ink: str) -> Curve:
     lift = np.full((len(paths), 1), np.nan)  # NaN lifts the pen between two paths
     places = np.tile(np.arange(steps, dtype=float), (len(paths), 1))
     return Curve("", np.append(places, lift, 1).ravel()[:-1], np.append(paths, lift, 1).ravel()[:-1], ink)
-
-
-def _density(side: Side, step: int | None) -> np.ndarray:
-    """The samples' density over the toy's axis: at the end as the engine gives it, after a step from the paths that are kept."""
-    if step is None:
-        return side.toy.sampled_density
-    axis = side.toy.axes[0]
-    points = side.trajectories[min(step + 1, len(side.trajectories) - 1), :, 0]
-    width = 1.06 * max(float(points.std()), 0.05) * len(points) ** -0.2  # Silverman's bandwidth
-    return np.exp(-0.5 * ((axis[:, None] - points[None]) / width) ** 2).mean(1) / (width * np.sqrt(2 * np.pi))
 
 
 class Plane(QWidget):

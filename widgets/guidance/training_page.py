@@ -77,6 +77,10 @@ class TrainingPage(QWidget):
         """Whether a training, or what comes after it, is under way."""
         return self.pages.currentWidget() is self.run and self.run.state in ACTIVE
 
+    def follows(self, ticket: int) -> bool:
+        """Whether a background task is one of this page's: its failure is written on the page."""
+        return ticket in (self._look_ticket, self._ticket)
+
     def start(self, request: TrainRequest) -> None:
         """Trains, from a checkpoint of the same settings where there is one; one of other settings is asked about."""
         try:

@@ -103,6 +103,30 @@ def legend(request: GuidanceRequest, names: tuple[str, ...] = ()) -> Legend:
                   axis_word(grid.y) if grid.y is not None else "", tuple(rows))
 
 
+def guidance_word(settings: Sampling) -> str:
+    """Mode and coefficients: "ReCFG  gamma_1 3.0"."""
+    low, high = settings.gamma_1, settings.gamma_1
+    if settings.mode == "curve" and settings.curve_1:
+        low, high = (end(value for _, value in settings.curve_1) for end in (min, max))
+    text = f"{MODE_WORDS[settings.mode]}  {G1} {low:.2f}"
+    if low != high:
+        text += f" to {high:.2f}"
+    if settings.mode == "free":
+        text += f"  {G0} {gamma_0_of(settings):.2f}"
+    return text
+
+
+def gamma_0_of(settings: Sampling) -> float:
+    """The gamma_0 that mode "free" uses."""
+    return 1 - settings.gamma_1 if settings.gamma_0 is None else settings.gamma_0
+
+
+def side_words(request: GuidanceRequest) -> tuple[str, ...]:
+    """A title for each side: mode and coefficients, with its letter where there are two."""
+    sides = [side for side in (request.a, request.b) if side is not None]
+    return tuple(f"{letter}  {guidance_word(side)}" if len(sides) > 1 else guidance_word(side) for letter, side in zip("AB", sides, strict=False))
+
+
 def inks(theme: Tokens) -> Inks:
     """The theme's colours for pictures that an engine draws."""
-    return Inks(theme.window, theme.panel, theme.control, theme.border, theme.text, theme.muted, theme.accent, theme.bad)
+    return Inks(theme.window, theme.panel, theme.control, theme.border, theme.text, theme.muted, theme.accent, theme.bad, theme.second)

@@ -40,11 +40,13 @@ WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".bin")
 
 
 class GuidanceWorkspace(QWidget):
-    """Workspace protocol: noticed, worked, kept_changed; start, open_path, commands, escape, kept, set_kept, set_panel_visible."""
+    """Workspace protocol: noticed, worked, kept_changed, writing; start, open_path, commands, escape, shows, stop_writing, kept, set_kept,
+    set_panel_visible."""
 
     noticed = Signal(str, str, str)  # kind, text, remedy
     worked = Signal(str)
     kept_changed = Signal()
+    writing = Signal(str, float)  # a file that is being written in the background: words and how far, below 0 while it waits; no words = none
 
     def __init__(self, document: Any, worker: Any, samples: Path, background: Any, cache: Path | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -122,6 +124,7 @@ class GuidanceWorkspace(QWidget):
         self.hub.arrived.connect(self._open_pipeline)
         self.exports.noticed.connect(self.noticed)
         self.exports.worked.connect(self.worked)
+        self.exports.films.told.connect(self.writing)
 
     def _connect_atlas(self) -> None:
         for panel in self.atlas_panels:
@@ -174,7 +177,17 @@ class GuidanceWorkspace(QWidget):
         if self.middle.currentWidget() is self.training:
             self.middle.setCurrentIndex(0)
             return True
+        if self._filming:
+            self._film()
+            return True
         return self.stage.escape()
+
+    def stop_writing(self) -> None:
+        self.exports.films.cancel()
+
+    def shows(self, ticket: int) -> bool:
+        """Whether the page in sight itself says what became of a background task, so that nobody has to say it again."""
+        return self.training.isVisible() and self.training.follows(ticket)
 
     def kept(self) -> dict[str, Any]:
         starred, training = self.history.starred(), self.training.kept()
@@ -448,6 +461,8 @@ def _thumbnail(outcome: Outcome) -> QImage:
     if density.ndim == 1:
         rows = np.arange(len(density))[::-1, None] / len(density)
         density = (rows < density[None] / max(density.max(), 1e-9)).astype(float)
+    else:
+        density = density[::-1]  # y points upwards, as in the toy view
     return to_qimage((255 * density / max(density.max(), 1e-9)).astype(np.uint8)[..., None])
 
 

@@ -1,6 +1,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from PySide6.QtTest import QTest
 from engines.guidance.atlas import Atlas, AtlasTask, Point, fitting, stored
 from engines.guidance.engine import GuidanceEngine
 from engines.guidance.outcome import Against, Outcome, Side
-from engines.guidance.request import GuidanceRequest, Sampling
+from engines.guidance.request import SAMPLERS, GuidanceRequest, Sampling
 from engines.job import EngineError, Job
-from widgets.guidance.atlas_paint import Frame, Picture, nice
-from widgets.guidance.atlas_panel import place
+from widgets.guidance import catalog
+from widgets.guidance.atlas_paint import Frame, Picture, caption, nice
+from widgets.guidance.atlas_places import caveat, place, standing, trail
 from widgets.guidance.atlas_surface import Surface, contours
 
 
@@ -215,6 +217,50 @@ def test_the_large_atlas_takes_the_stage_until_escape_and_follows_the_layer(fill
     assert filled.workspace.stage.pages.currentWidget() is large
     large.size_button.click()
     assert filled.workspace.stage.pages.currentIndex() == 0
+
+
+def test_a_curve_lies_where_its_values_are_and_the_calibrated_mode_on_the_line_of_cfg():
+    calibrated = Sampling(mode="calibrated", gamma_1=3.0)
+    assert place(calibrated, 0.99) == (3.0, 1.0) and "its noise level and its corrections" in caveat(calibrated)
+    assert "lacks its corrections" in caveat(Sampling(mode="calibrated", guide_below=1.0))  # the map is guided in the same interval
+    held = Sampling(mode="curve", curve_1=((1.0, 2.5),))
+    assert trail(held) == ((2.5, 1.0),) and place(held, None) == (2.5, 1.0) and caveat(held) == ""
+    assert place(Sampling(mode="curve", gamma_1=4.0), None) == (4.0, 1.0)
+    drawn = Sampling(mode="curve", curve_1=((0.1, 4.0), (10.0, 1.0)), curve_0=((0.1, -2.9), (10.0, 0.0)))
+    path = trail(drawn)
+    assert path[0] == (4.0, 1.1) and path[-1] == (1.0, 1.0) and place(drawn, None) is None and "no single point" in caveat(drawn)
+    assert all(total == pytest.approx(1 + (g - 1) / 30) for g, total in path)  # both are linear in the logarithm of the level
+    assert standing(drawn, None) == "\u03b3\u2081 1.00 to 4.00   \u03b3\u2080 \u22122.90 to 0.00   S 1.00 to 1.10"
+    assert caveat(Sampling(mode="apg")).startswith("APG has no place") and caveat(Sampling(mode="cfg")) == standing(Sampling(mode="apg"), None) == ""
+
+
+def test_the_trail_of_a_curve_is_painted_on_the_map(filled):
+    panel = filled.workspace.atlas_panels[0]
+    plain = painted(panel.map)
+    path = trail(Sampling(mode="curve", curve_1=((0.1, 6.0), (10.0, 1.5)), curve_0=((0.1, -4.9), (10.0, -0.6))))
+    panel.map.set_places(None, None, path)
+    frame, drawn = panel.map.frame(), painted(panel.map)
+    for pair in path:
+        at = frame.place(*pair).toPoint()
+        assert drawn.pixelColor(at).lightness() > 150 and drawn.pixelColor(at) != plain.pixelColor(at)
+
+
+def painted(widget):
+    return widget.grab().toImage()
+
+
+def test_the_readout_says_that_the_numbers_are_not_those_of_the_calibrated_mode(filled):
+    panel = filled.workspace.atlas_panels[0]
+    filled.document.replace(GuidanceRequest(replace(filled.document.request.a, mode="calibrated")), "mode")
+    assert panel.map.marks.here == (3.0, 1.0) and panel.map.marks.loose
+    assert "lacks its noise level" in panel.readout.text() and "variance" not in panel.readout.text()
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_what_is_said_of_a_map_names_the_sampler_as_the_controls_do(name):
+    words = {value: word for value, word, _ in catalog.SAMPLER_ROWS}
+    text = caption(Atlas(AtlasTask(Sampling("toy-1d", sampler=name)), "", "the exact moments", "x", 0.0))
+    assert f", {words[name]}, " in text and name not in text
 
 
 def test_modes_with_changing_coefficients_have_no_place():

@@ -8,8 +8,12 @@ from PySide6.QtTest import QTest
 from engines.guidance.film import HOLD_MS, SaveFilm
 from engines.guidance.outcome import Film, Outcome, Side, ToyNumbers
 from engines.guidance.request import FILM_POINTS, GuidanceRequest, Sampling
+from engines.guidance.toy_film import SaveToyFilm
+from engines.job import EngineError, Job
+from engines.worker import BackgroundWorker
 from widgets.guidance import film_frames
 from widgets.guidance import workspace as workspace_module
+from widgets.guidance.film_saving import FilmSaving
 
 
 def film(side, steps=5, shade=0):
@@ -109,6 +113,17 @@ def test_the_film_and_the_grid_give_way_to_each_other(filmed):
     assert not stage.grid_shown() and not stage.film.isHidden()
 
 
+def test_escape_closes_the_film_before_the_large_image_and_after_what_lies_over_it(filmed):
+    workspace = filmed.workspace
+    workspace.stage.open(0, 1)
+    workspace.show_training()
+    assert workspace.escape() and not workspace.training.isVisible() and workspace.stage.film.isVisible()
+    assert workspace.escape() and workspace.stage.film.isHidden() and workspace.history.isVisible()
+    assert workspace.stage.pages.currentWidget() is workspace.stage.closeup
+    assert workspace.escape() and workspace.stage.pages.currentWidget() is not workspace.stage.closeup
+    assert not workspace.escape()
+
+
 def test_a_draft_is_shown_as_it_is_and_the_place_is_kept(filmed):
     strip(filmed).go(2)
     filmed.workspace._propose(replace(filmed.document.request, a=Sampling(gamma_1=4.0)), "x", "slide")
@@ -162,16 +177,51 @@ def test_more_steps_than_fit_are_chosen_evenly(filmed):
     assert box.step == 99 and box._at(box.x(37)) == 37
 
 
-def test_a_film_is_saved_on_the_background_lane(filmed, tmp_path):
-    said = []
+def test_a_film_is_saved_on_the_background_lane_with_its_progress(filmed, tmp_path):
+    said, told = [], []
     filmed.workspace.worked.connect(said.append)
+    filmed.workspace.writing.connect(lambda *words: told.append(words))
     filmed.workspace.exports.save_film_to(tmp_path / "a.gif")
     task, = filmed.background.tasks
     assert isinstance(task, SaveFilm) and task.kind == "predicted" and task.image is None and len(task.films) == 1
+    assert told == [("a.gif waits for the work before it", -1.0)]
+    filmed.background.started_.emit(1)
+    filmed.background.progress.emit(1, 0.4, "Writing a.gif, step 3 of 5")
+    filmed.background.progress.emit(7, 0.9, "Cell 3 of 4")  # somebody else's work
+    assert told[1:] == [("Writing a.gif", 0.0), ("Writing a.gif, step 3 of 5", 0.4)]
     filmed.background.done.emit(1, [])
-    assert said[-1] == "Saved a.gif"
+    assert said[-1] == "Saved a.gif" and told[-1] == ("", -1.0)
     filmed.workspace.exports.save_film_to(tmp_path / "a.webm")
     assert [kind for kind, *_ in filmed.said] == ["bad"] and len(filmed.background.tasks) == 1
+
+
+def test_the_writing_of_a_film_can_be_stopped_and_the_next_one_goes_on(filmed, tmp_path):
+    said, told = [], []
+    filmed.workspace.worked.connect(said.append)
+    filmed.workspace.writing.connect(lambda *words: told.append(words))
+    for name in ("a.gif", "b.mp4"):
+        filmed.workspace.exports.save_film_to(tmp_path / name)
+    filmed.background.started_.emit(1)
+    filmed.workspace.stop_writing()
+    assert filmed.background.cancelled == [1] and said == ["a.gif was not written"] and told[-1] == ("b.mp4 waits for the work before it", -1.0)
+    filmed.background.failed.emit(2, EngineError("The disk is full."))
+    assert told[-1] == ("", -1.0) and len(said) == 1
+    filmed.workspace.stop_writing()  # nothing is left to stop
+    assert filmed.background.cancelled == [1]
+
+
+def test_a_film_is_written_and_stopped_by_a_real_background_lane(qtbot, tmp_path):
+    """Stopped while it writes: the row is empty again and no file is left."""
+    frames = np.zeros((400, 1, 64, 64, 3), np.uint8)
+    lane = BackgroundWorker(lambda task, job: task.carry_out(None, job))
+    saving, told = FilmSaving(lane), []
+    saving.told.connect(lambda *words: told.append(words))
+    lane.start()
+    saving.save(SaveFilm(tmp_path / "a.mp4", (Film(frames, frames, np.geomspace(100, 0.01, 400)),), {}))
+    qtbot.waitUntil(lambda: any(0 < part < 1 for _, part in told), timeout=30_000)
+    saving.cancel()
+    lane.close()
+    assert told[-1] == ("", -1.0) and list(tmp_path.iterdir()) == []
 
 
 def test_without_a_film_there_is_nothing_to_save_and_that_is_said(bench):
@@ -180,8 +230,18 @@ def test_without_a_film_there_is_nothing_to_save_and_that_is_said(bench):
     assert [kind for kind, *_ in bench.said] == ["info"]
 
 
+def test_the_small_picture_of_a_toy_is_the_right_way_up():
+    density = np.zeros((81, 81))
+    density[70:, 70:] = 1.0  # x and y large: upper right
+    axis = np.linspace(-4, 4, 81)
+    toy = ToyNumbers(np.zeros(2), np.zeros(2), 0.0, 1.0, 1.0, 1.0, (axis, axis), density, density)
+    settings = Sampling("toy-gauss", mode="cfg")
+    picture = workspace_module._thumbnail(Outcome(GuidanceRequest(settings), (Side(settings, points=np.zeros((1, 2)), toy=toy),)))
+    assert picture.pixelColor(75, 5).lightness() > 200 and picture.pixelColor(75, 75).lightness() < 50
+
+
 @pytest.mark.parametrize("dim", [1, 2])
-def test_a_toy_is_filmed_as_the_paths_of_its_points(bench, dim):
+def test_a_toy_is_filmed_as_the_paths_of_its_points(bench, dim, tmp_path):
     model, axis = ("toy-1d", "toy-gauss")[dim - 1], np.linspace(-4, 4, 81)
     settings = Sampling(model=model, mode="cfg", steps=6, count=3000)
     bench.document.replace(GuidanceRequest(settings), "toy")
@@ -189,10 +249,14 @@ def test_a_toy_is_filmed_as_the_paths_of_its_points(bench, dim):
     toy = ToyNumbers(np.zeros(dim), np.zeros(dim), 0.0, 1.0, 1.0, 1.0, (axis,) * dim, flat, flat)
     walks = np.random.default_rng(0).standard_normal((7, FILM_POINTS, dim))
     side = Side(settings, points=walks[-1], trajectories=walks, toy=toy, per_step={key: np.geomspace(100, 0.01, 6) for key in (
-        "t", "rho", "difference", "gamma_1", "gamma_0", "S")})
+        "t", "rho", "difference", "gamma_1", "gamma_0", "S")} | {"step_rho": np.geomspace(100, 0.01, 6), "mean": np.zeros((6, dim)), "deviation": np.ones(6)})
     bench.workspace.commands()["guidance.film"]()
     bench.worker.done.emit(Outcome(bench.worker.asked[-1].request, (side,)))
     assert len(strip(bench).levels) == 6
+    assert bench.workspace.stage.film.save.isVisible() and not bench.workspace.stage.film.kind.isVisible()
+    bench.workspace.exports.save_film_to(tmp_path / "toy.gif")
+    task = bench.background.tasks[-1]
+    assert isinstance(task, SaveToyFilm) and task.titles == ("CFG  \u03b3\u2081 3.00",) and len(task.carry_out(None, Job())) == 1
     strip(bench).go(3)
     toys = bench.workspace.stage.toys
     if dim == 1:

@@ -1,10 +1,13 @@
+import csv
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.actions import TABLE
 from engines.guidance.grid import Cell, GridResult, cells, order
@@ -72,6 +75,21 @@ def test_a_cancelled_grid_keeps_its_cells_and_going_on_takes_them_along(bench, p
     assert len(bench.background.tasks[-1].known) == 4 and bench.background.tasks[-1].request == bench.background.tasks[0].request
     bench.background.news.emit(1, Cell(0, 0, Sampling()))  # the stopped one is not listened to
     assert bench.workspace.grid_run.cells == {}
+
+
+def test_a_second_click_on_cancel_neither_saves_nor_draws_and_nothing_moves(bench, page):
+    page.begin.click()
+    tell(bench, 4)
+    QApplication.sendPostedEvents()
+    place, cells_at = place_of(page, page.stop), place_of(page, page.view)
+    page.stop.click()
+    page.layout().activate()
+    assert page.save.isVisible() and page.again.isVisible() and not page.stop.isVisible() and place_of(page, page.view) == cells_at
+    assert not any(place_of(page, button).intersects(place) for button in (page.save, page.again))
+
+
+def place_of(page, part):
+    return QRect(part.mapTo(page, QPoint()), part.size())
 
 
 def test_a_click_adopts_a_cell_in_one_step_and_goes_back_to_the_samples(bench, page):
@@ -209,11 +227,12 @@ def test_an_axis_that_needs_a_partner_brings_it(bench):
 def test_the_section_draws_in_place_and_opens_the_page(bench):
     section = bench.workspace.controls.grid
     section.draw.click()
-    assert bench.workspace.stage.grid_shown() and not section.stop.isHidden() and section.draw.isHidden()
+    assert bench.workspace.stage.grid_shown() and section.stop.isEnabled() and not section.draw.isEnabled()
     bench.background.progress.emit(1, 0.5, "Cell 3 of 12")
     assert section.bar.value() == 100
+    place = section.stop.geometry()
     section.stop.click()
-    assert section.stop.isHidden() and not section.draw.isHidden()
+    assert not section.stop.isEnabled() and section.draw.isEnabled() and section.stop.geometry() == place and not section.draw.geometry().intersects(place)
 
 
 def test_an_axis_that_cannot_act_is_told_in_the_window(bench):
@@ -232,8 +251,24 @@ def test_a_grid_is_saved_as_one_picture_that_brings_it_back_or_as_one_a_cell(ben
     assert bench.workspace.open_path(tmp_path / "grid.png") and bench.document.request.grid == Grid() and bench.document.request.a.seed == 0
     assert bench.background.tasks[-1].request == bench.document.request  # and it is drawn again, from the cells that are known
     assert len(bench.background.tasks[-1].known) == 12
+    (tmp_path / "no").write_text("a file")
     page.save_sheet_to(tmp_path / "no" / "grid.png")
     assert bench.said[-1][0] == "bad"
+
+
+def test_a_grid_is_saved_as_svg_and_as_a_list(bench, page, tmp_path):
+    page.begin.click()
+    tell(bench, failing=((0, 1),))
+    page.save_sheet_to(tmp_path / "grid.svg")
+    page.save_sheet_to(tmp_path / "list.csv")
+    page.save_cells_to(tmp_path / "cells")
+    assert QSvgRenderer(str(tmp_path / "grid.svg")).isValid() and (tmp_path / "grid.svg").read_text().count("<image") == 11
+    alone, beside = (list(csv.DictReader(path.read_text().splitlines())) for path in (tmp_path / "list.csv", tmp_path / "cells" / "grid.csv"))
+    assert len(alone) == 12 and all(row["file"] == "" for row in alone) and beside[1]["error"] == "It broke." and beside[1]["nfe"] == ""
+    assert sorted(row["file"] for row in beside if row["file"]) == sorted(path.name for path in (tmp_path / "cells").glob("*.png"))
+    assert (beside[2]["gamma_1"], beside[2]["steps"], beside[2]["nfe"], beside[2]["seconds"]) == ("3.0", "5", "10", "0.1")
+    page.save_sheet_to(tmp_path / "grid.pdf")
+    assert bench.said[-1][0] == "bad" and ".svg" in bench.said[-1][2] and not (tmp_path / "grid.pdf").exists()
 
 
 def test_a_starred_result_stays_starred_when_the_grid_changes(bench):

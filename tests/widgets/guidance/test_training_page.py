@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PySide6.QtWidgets import QLabel
 from safetensors.torch import save_file
 
 from engines.guidance import train
@@ -285,3 +286,13 @@ def test_closing_in_the_middle_keeps_the_checkpoint(qtbot, lane, folder, tmp_pat
     assert lane.close(20_000)
     assert checkpoint(request.out)["step"] >= 2 and not list(tmp_path.glob("*.lock")) and not list(tmp_path.glob("*.part"))
     assert not (tmp_path / "pets.safetensors").exists() and page.kept() == asdict(request)
+
+
+def test_the_page_tells_its_own_failures_while_it_is_in_sight(bench, page, folder):
+    bench.workspace.open_path(folder)
+    ticket = len(bench.background.tasks)
+    assert bench.workspace.shows(ticket) and not bench.workspace.shows(ticket + 1)
+    bench.background.failed.emit(ticket, EngineError("The folder is empty.", remedy="Put pictures in."))
+    assert "The folder is empty. Put pictures in." in " ".join(label.text() for label in page.setup.findChildren(QLabel) if label.isVisible())
+    page.left.emit()
+    assert not bench.workspace.shows(ticket)  # the person looks at the pictures
