@@ -46,6 +46,7 @@ class Call:
     gamma_0: Any  # number or [1, C, H, W]
     tau: float  # where the network is asked: t itself unless the timesteps are tuned
     offset: Tensor | None = None  # added to eps_hat
+    held: bool = False  # r t lies beyond the model's time range
 
 
 def guided_steps(settings: Sampling, schedule: Schedule) -> list[bool]:
@@ -57,7 +58,7 @@ def guided_steps(settings: Sampling, schedule: Schedule) -> list[bool]:
 def notes(settings: Sampling, schedule: Schedule, calls: Sequence[Call] = ()) -> tuple[str, ...]:
     """The guidance interval in steps, where it leaves some out; tuned timesteps that stand at the end of the model's range."""
     on = [i + 1 for i, guided in enumerate(guided_steps(settings, schedule)) if guided]
-    held = [k + 1 for k, call in enumerate(calls) if call.tau != call.t and call.tau in (0.0, latest(schedule, call.t))]
+    held = [k + 1 for k, call in enumerate(calls) if call.held]
     told = (f"tuned timesteps held at the end of the model's range: network call {', '.join(map(str, held))}",) if held else ()
     if len(on) == settings.steps:
         return told
@@ -95,7 +96,7 @@ def call_at(settings: Sampling, schedule: Schedule, t: float, guided: bool, rati
     g0 = 1 - g1 if guided and schedule.alpha(t) < SINGULAR else g0
     acts = guided and not (g1 == 1 and (settings.mode not in ("free", "curve") or g0 == 0))
     tau = min(max(r * t, 0.0), latest(schedule, t))
-    return Call(t, acts, g1, g0, tau, correction.offset(schedule.lam(t)) if correction and acts else None)
+    return Call(t, acts, g1, g0, tau, correction.offset(schedule.lam(t)) if correction and acts else None, tau != r * t)
 
 
 def latest(schedule: Schedule, t: float) -> float:

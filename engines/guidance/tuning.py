@@ -116,14 +116,15 @@ def build(engine: "GuidanceEngine", request: TuneRequest, out: Path, job: Job, g
             tunings.write(out, model, list(entries.values()))
         rows.append({"sampler": entry.sampler, "steps": entry.steps, "label": entry.label, "gamma_1": entry.gamma_1, "mode": entry.mode,
                      "ratios": list(entry.ratios), "moved": entry.moved, "seconds": entry.seconds,
-                     "loss": [_total(entry.loss_before), _total(entry.loss_after)]})
+                     "loss": [_over_calls(entry, entry.loss_before), _over_calls(entry, entry.loss_after)]})
     state.forget()
     return {"out": str(out), "objective": request.objective, "training": request.training, "schedules": rows,
             "evaluations": evaluations, "seconds": round(time.perf_counter() - started, 1)}
 
 
-def _total(losses: tuple[float, ...]) -> float:
-    return float(f"{sum(losses):.5g}")
+def _over_calls(entry: Entry, losses: tuple[float, ...]) -> float:
+    """The sum over network calls; the one loss of endpoint, which stands at each of them."""
+    return float(f"{losses[0] if entry.objective == 'endpoint' else sum(losses):.5g}")
 
 
 def _key(e: Entry) -> tuple:
@@ -143,7 +144,8 @@ def _tuned(engine: "GuidanceEngine", model: Any, request: TuneRequest, settings:
         calls = sum(i < settings.steps - 1 for i in run.steps_of)
 
         def told(found: Found) -> None:
-            state.add(found)
+            if request.objective != "endpoint":  # whose calls are found together: there is nothing to go on from
+                state.add(found)
             job.news(Tuning(index, count, settings, found, calls))
         found = tune(run, request.objective, request.training, request.iterations, inner, group, told, state.calls)
     except ValueError as error:
