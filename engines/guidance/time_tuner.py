@@ -40,8 +40,8 @@ BOUNDS = 0.9, 1.1
 WIDE = 0.8, 1.25  # of endpoint, whose loss cannot be fooled by a step that does nothing
 FINE = 4  # teacher's Heun steps inside a step
 PROBE = 0.02  # from 1, for the slope of e
-ROUNDS = 3  # of Levenberg-Marquardt
-DAMPING, PULL = (1e-3, 1e-1), 1e-3  # tried in every round; towards r = 1 in flat directions, as a share of the largest curvature
+ROUNDS = 2  # of Levenberg-Marquardt
+DAMPING, PULL = (1e-3, 1e-1, 1.0), 1e-3  # tried in every round; towards r = 1 in flat directions, as a share of the largest curvature
 RATE, BETAS = 2e-3, (0.9, 0.999)
 MINIBATCH = 16
 HISTORY = {"dpmpp-2m": 1, "deis": samplers.DEIS_ORDER - 1}  # steps that a multistep solver looks back

@@ -36,9 +36,9 @@ class TuneRequest:
     labels: tuple[int | None, ...] = (None,)  # None = one schedule for all classes
     strengths: tuple[float, ...] = (3.0,)
     mode: str = "cfg"
-    objective: str = "teacher"
+    objective: str = "endpoint"
     training: str = "sequential"
-    draws: int = 64  # noises trained on; half as many more are held out
+    draws: int = 24  # noises trained on; half as many more are held out
     iterations: int = 500  # of Adam, for the paper's objectives; 0 searches as for the others
     prompt: str = ""
     table: str = ""

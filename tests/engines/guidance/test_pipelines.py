@@ -341,7 +341,8 @@ def test_timesteps_of_every_family_can_be_tuned(opened, tmp_path, family, sample
     engine, settings = opened(family, **changes)
     found, job = [], Job(lambda kind, values: found.append(values[0].found) if kind == "news" else None)
     with Group() as group:
-        build(engine, TuneRequest(settings.model, (sampler,), (3,), strengths=(1.5,), draws=8, prompt="a cat"), tmp_path / "t.json", job, group)
+        build(engine, TuneRequest(settings.model, (sampler,), (3,), strengths=(1.5,), objective="teacher", draws=8,
+                                  prompt="a cat"), tmp_path / "t.json", job, group)
     # a random network gains nothing by it, but it hears the timestep: no two trials cost the same
     assert all(len({loss for _, loss, _ in one.tried}) == len(one.tried) >= 2 for one in found[1:])
     asked = replace(settings, sampler=sampler, steps=3, gamma_1=1.5, tuned=True)

@@ -59,7 +59,8 @@ def engine(tmp_path):
 
 
 def tuned(engine, path, group, **request):
-    return build(engine, TuneRequest(**{"model": "toy-gauss", "strengths": (2.0,), "steps": (5,), "draws": 60, "iterations": 40} | request), path, Job(), group)
+    usual = {"model": "toy-gauss", "strengths": (2.0,), "steps": (5,), "draws": 60, "iterations": 40, "objective": "teacher"}
+    return build(engine, TuneRequest(**usual | request), path, Job(), group)
 
 
 def entries(path):
@@ -163,7 +164,7 @@ def test_all_ratios_together_bring_the_finished_points_nearer_to_the_models_own(
 
 
 def test_a_cancelled_tuning_goes_on_where_it_was_and_ends_as_if_it_had_not_been(engine, tmp_path, group):
-    request = TuneRequest(model="toy-bimodal", samplers=("ddim", "dpmpp-2m"), steps=(4,), strengths=(2.0,), draws=30)
+    request = TuneRequest(model="toy-bimodal", samplers=("ddim", "dpmpp-2m"), steps=(4,), strengths=(2.0,), draws=30, objective="teacher")
     whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
     build(engine, request, whole, Job(), group)
     job, told = Job(lambda kind, values: told.append(values) if kind == "news" else None), []
