@@ -5,6 +5,7 @@ Per setting, samples x of every class in equal number, from noise that no two cl
     precision, recall k-nearest-neighbour manifolds, k = 3, on the same features
     accuracy          share of samples that a small classifier takes for the class asked for
     shift, variance   per class: rms over pixels of E[x] - E[y] in grey levels; mean Var[x] / mean Var[y]; means over classes
+    evaluations, nfe  network evaluations of one branch; of both, an image
     nearest           rms distance of a sample to the nearest training picture, grey levels (small sets only)
 A class and setting is the unit of work: each is written as it is done, so that a stopped run goes on where it was.
 """
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engines.diffusion.solver_names import evaluations
 from engines.guidance.datasets import ImageSet
 from engines.guidance.engine import BATCH, GuidanceEngine
 from engines.guidance.features import Lite0, as_tensor
@@ -29,12 +31,13 @@ from engines.guidance.sources import Model
 from engines.job import EngineError, Job
 
 CHUNK = 256
+SETTING = ("mode", "gamma_1", "steps", "sampler", "tuned")
 SUMMARISED = ("frechet", "precision", "recall", "accuracy", "shift", "variance", "nearest", "nfe")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every mode at every strength, step count and seed; `count` samples in all, in equal parts a class."""
+    """Every mode at every strength, step count, sampler and seed, at plain or tuned timesteps; `count` samples in all, in equal parts a class."""
 
     base: Sampling
     modes: tuple[str, ...]
@@ -42,11 +45,14 @@ class Plan:
     steps: tuple[int, ...]
     seeds: tuple[int, ...]
     count: int
+    samplers: tuple[str, ...] = ()  # empty: the base's
+    tuned: tuple[bool, ...] = (False,)
 
     def settings(self) -> list[tuple[Sampling, int]]:
         """(settings, seed); at strength 1 all modes are one."""
-        return [(replace(self.base, mode=mode, gamma_1=g, steps=n), seed) for seed in self.seeds for g in self.strengths for n in self.steps
-                for mode in (self.modes if g != 1 else self.modes[:1])]
+        return [(replace(self.base, mode=mode, gamma_1=g, steps=n, sampler=sampler, tuned=tuned), seed)
+                for seed in self.seeds for sampler in self.samplers or (self.base.sampler,) for g in self.strengths for n in self.steps
+                for mode in (self.modes if g != 1 else self.modes[:1]) for tuned in self.tuned]
 
 
 class Samples:
@@ -85,13 +91,27 @@ class Samples:
         return found
 
     def _key(self, asked: Sampling) -> str:
-        """Names the work by everything that decides it: settings, weights, table or calibration, classifier."""
+        """Names the work by everything that decides it: settings, weights, table or calibration, classifier, tuned ratios."""
         hashes = [self.engine.model(asked.model).hash, self.reference and self.reference.about]
         if asked.mode in ("recfg", "literal"):
             hashes.append(self.engine.table(asked).hash)
         if asked.mode == "calibrated" and (calibration := self.engine.calibration(asked)):
             hashes.append(calibration.hash)
-        return hashlib.sha256(json.dumps([asked.to_dict(), hashes], sort_keys=True).encode()).hexdigest()[:24]
+        return hashlib.sha256(json.dumps([self._named(asked), hashes], sort_keys=True).encode()).hexdigest()[:24]
+
+    def _named(self, asked: Sampling) -> dict[str, Any]:
+        """The settings, of tuned timesteps the ratios in force; plain ones as they were named before there were tuned ones."""
+        values = {key: value for key, value in asked.to_dict().items() if key not in ("tuned", "tuning", "ratios")}
+        return values | ({"ratios": list(self.engine.tuned(asked).ratios)} if asked.tuned else {})
+
+
+def check(engine: GuidanceEngine, settings: Sequence[Sampling], classes: int) -> None:
+    """EngineError with the reason where a table or a tuned schedule of any class is missing: before anything is drawn."""
+    for asked in settings:
+        if asked.mode in ("recfg", "literal"):
+            engine.table(asked)
+        for label in range(classes if asked.tuned else 0):
+            engine.tuned(replace(asked, label=label))
 
 
 def evaluate(engine: GuidanceEngine, plan: Plan, reference: Reference | None, data: ImageSet | None, folder: Path | None, job: Job,
@@ -99,25 +119,26 @@ def evaluate(engine: GuidanceEngine, plan: Plan, reference: Reference | None, da
     """One row a setting and seed, and their mean and spread over seeds. `data` (training pictures) adds `nearest` and a class's moments
     where the reference has none. `share` (k, n) draws every n-th part of the work alone, for several processes on one folder.
 
-    EngineError when there are fewer samples than classes.
+    EngineError when there are fewer samples than classes, or where a tuned schedule does not exist.
     """
     model = engine.model(plan.base.model)
-    each = plan.count // len(model.classes)
-    if each < 2:
-        raise EngineError(f"{plan.count} samples are too few for {len(model.classes)} classes.", remedy="Ask for at least two a class.")
+    each = shared(plan.count, model.classes)
+    check(engine, [asked for asked, _ in plan.settings()], len(model.classes))
     samples, rows = Samples(engine, reference, folder, data if reference is None or reference.features is None else None), []
-    moments = _moments(reference, data)
+    moments = held_out_moments(reference, data)
     settings = plan.settings()
     total = len(settings) * len(model.classes)
     for i, (asked, seed) in enumerate(settings):
         found = []
         for label in range(len(model.classes)):
-            job.progress(i * len(model.classes) + label, total, f"{asked.mode} {asked.gamma_1:g}, {asked.steps} steps, seed {seed}: {model.classes[label]}")
+            job.progress(i * len(model.classes) + label, total, f"{asked.mode} {asked.gamma_1:g}, {asked.steps} {'tuned ' * asked.tuned}steps of "
+                         f"{asked.sampler}, seed {seed}: {model.classes[label]}")
             if (i * len(model.classes) + label) % share[1] == share[0]:
                 found.append(samples.of(asked, seed, label, each, job))
         if share[1] == 1:
-            rows.append({"mode": asked.mode, "gamma_1": asked.gamma_1, "steps": asked.steps, "sampler": asked.sampler, "seed": seed,
-                         "images": each * len(model.classes)} | _measured(found, reference, moments))
+            rows.append({name: getattr(asked, name) for name in SETTING} | {
+                "evaluations": evaluations(asked.sampler, asked.steps), "seed": seed, "images": each * len(model.classes)}
+                | measured(found, reference, moments))
     facts: dict[str, Any] = {"model": plan.base.model, "rows": rows, "summary": summary(rows)}
     if reference is not None:
         facts |= {"floor": reference.floor(each * len(model.classes))} | {
@@ -125,6 +146,13 @@ def evaluate(engine: GuidanceEngine, plan: Plan, reference: Reference | None, da
     if data is not None:
         facts |= {"loss": round(loss(model, data, job), 4), "real": _among_themselves(data, each)}
     return facts
+
+
+def shared(count: int, classes: tuple[str, ...]) -> int:
+    """Samples a class. EngineError when there are fewer than two."""
+    if count // len(classes) < 2:
+        raise EngineError(f"{count} samples are too few for {len(classes)} classes.", remedy="Ask for at least two a class.")
+    return count // len(classes)
 
 
 def write_sheets(engine: GuidanceEngine, plan: Plan, reference: Reference | None, data: ImageSet | None, work: Path | None, folder: Path,
@@ -135,7 +163,7 @@ def write_sheets(engine: GuidanceEngine, plan: Plan, reference: Reference | None
     for asked, seed in plan.settings():
         found = [samples.of(asked, seed, label, plan.count // len(model.classes), job) for label in range(len(model.classes))]
         pictures = np.concatenate([one["sheet"] for one in found])
-        path = folder / f"{asked.mode}-{asked.gamma_1:g}-{asked.steps}-{seed}.png"
+        path = folder / f"{asked.mode}-{asked.gamma_1:g}-{asked.steps}{f'-{asked.sampler}' * (len(plan.samplers) > 1)}{'-tuned' * asked.tuned}-{seed}.png"
         folder.mkdir(parents=True, exist_ok=True)
         save_png(path, contact_sheet(pictures, len(found[0]["sheet"])), wrap(GuidanceRequest(asked)))
         names.append(str(path))
@@ -146,8 +174,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mean and standard deviation over seeds of every setting that has several."""
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["mode"], row["gamma_1"], row["steps"], row["sampler"]), []).append(row)
-    return [dict(zip(("mode", "gamma_1", "steps", "sampler"), key, strict=True)) | {"seeds": len(found)} | {
+        groups.setdefault(tuple(row[name] for name in SETTING), []).append(row)
+    return [dict(zip(SETTING, key, strict=True)) | {"seeds": len(found)} | {
         name: [round(float(np.mean([row[name] for row in found])), 4), round(float(np.std([row[name] for row in found])), 4)]
         for name in SUMMARISED if name in found[0]} for key, found in groups.items() if len(found) > 1]
 
@@ -179,11 +207,11 @@ def _among_themselves(data: ImageSet, count: int, images: int = 500) -> dict[str
         drawn.append({"count": np.array(count), "nfe": np.array(0), "sums": np.stack([pixels.sum(0), np.square(pixels).sum(0)]).transpose(0, 3, 1, 2)})
     flat = torch.from_numpy(data.images[:, 0].reshape(len(data.labels), -1)).float()
     chosen = random.choice(len(flat), min(images, len(flat)), replace=False)
-    return {key: value for key, value in _measured(drawn, None, _moments(None, data)).items() if key != "nfe"} | {
+    return {key: value for key, value in measured(drawn, None, held_out_moments(None, data)).items() if key != "nfe"} | {
         "nearest": round(float(_nearest(flat[chosen], flat, skip_same=True).mean()), 3)}
 
 
-def _moments(reference: Reference | None, data: ImageSet | None) -> tuple[np.ndarray, np.ndarray] | None:
+def held_out_moments(reference: Reference | None, data: ImageSet | None) -> tuple[np.ndarray, np.ndarray] | None:
     """Mean and variance [K, C, H, W] of each class in grey levels: held-out pictures, else the training set's, weighted as it is drawn."""
     if reference is not None and reference.mean is not None:
         return reference.mean, reference.variance
@@ -198,7 +226,8 @@ def _moments(reference: Reference | None, data: ImageSet | None) -> tuple[np.nda
     return np.stack(means).transpose(0, 3, 1, 2), np.stack(variances).transpose(0, 3, 1, 2)
 
 
-def _measured(found: list[dict[str, np.ndarray]], reference: Reference | None, moments: tuple[np.ndarray, np.ndarray] | None) -> dict[str, float]:
+def measured(found: list[dict[str, np.ndarray]], reference: Reference | None, moments: tuple[np.ndarray, np.ndarray] | None) -> dict[str, float]:
+    """The measures of one setting and seed from what was kept of every class. nfe: network evaluations an image, both branches counted."""
     row = {"nfe": float(np.mean([one["nfe"] for one in found]))}
     if reference is not None:
         row["accuracy"] = float(np.mean([(one["predicted"] == label).mean() for label, one in enumerate(found)]))
