@@ -132,7 +132,7 @@ class GuidanceEngine:
 
     def beside(self, name: str, kind: str) -> Path:
         """Where a model's table, calibration or reference lies when no other is named."""
-        return sources.beside(name, self.folder, kind, ".json" if kind == "tuned" else ".safetensors")
+        return sources.beside(name, self.folder, kind, ".json" if kind in ("tuned", "quality") else ".safetensors")
 
     def tuned(self, settings: Sampling) -> Tuned:
         """The timestep ratios that these settings ask the network at. EngineError where a file is asked for and has none that fit."""
