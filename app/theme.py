@@ -86,6 +86,9 @@ QPushButton#quiet:focus {{ border-color: {theme.accent}; }}
 QPushButton[chip="true"] {{ padding: 0 2px; min-height: {tokens.CONTROL_PX - 2}px; }}
 QPushButton[chip="true"]:checked {{ background: {theme.accent}; color: {theme.window}; border-color: {theme.accent}; }}
 QPushButton[chip="true"][side="b"]:checked {{ background: {theme.second}; border-color: {theme.second}; }}
+QPushButton#toggle {{ padding: 0 8px; min-height: {tokens.CONTROL_PX - 2}px; color: {theme.muted}; background: transparent; border-color: transparent; }}
+QPushButton#toggle:checked {{ color: {theme.text}; background: {theme.control}; border-color: {theme.border}; }}
+QPushButton#toggle:focus {{ border: 2px solid {theme.accent}; padding: 0 7px; }}
 QPushButton#tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; border-radius: 0; padding: 6px 12px; color: {theme.muted}; }}
 QPushButton#tab:checked {{ color: {theme.text}; border-bottom-color: {theme.accent}; }}
 QPushButton#tab:focus {{ color: {theme.accent}; }}

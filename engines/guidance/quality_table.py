@@ -205,12 +205,12 @@ def adopted(settings: Sampling, point: Point) -> Sampling:
 
 
 # files ---------------------------------------------------------------------------------------------------------------------
-def beside(model: str, weights: Path) -> Path:
-    """Where a model's table lies: among the shipped weights, or beside a model of one's own."""
+def beside(model: str, weights: Path, what: str = "quality.json") -> Path:
+    """Where a model's table (or another companion) lies: among the shipped weights, or beside a model of one's own."""
     path = Path(model)
     if path.suffix == ".safetensors":
-        return path.with_suffix(".quality.json")
-    return path.with_name(f"{path.name}.quality.json") if path.is_absolute() else weights / f"{model}.quality.json"
+        return path.with_suffix(f".{what}")
+    return path.with_name(f"{path.name}.{what}") if path.is_absolute() else weights / f"{model}.{what}"
 
 
 def read(path: Path, model_hash: str = "") -> Table:

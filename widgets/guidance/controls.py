@@ -34,6 +34,7 @@ class Controls(QScrollArea):
     proposed = Signal(object, str, object)
     released = Signal()
     training_asked = Signal()
+    quality_asked = Signal()
 
     def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -116,8 +117,11 @@ class Controls(QScrollArea):
         self.sampler.changed.connect(lambda value: self._propose("sampler", value, "sampler"))
         self.seed = SeedField()
         self.seed.changed.connect(lambda value: self._propose("seed", value, "seed"))
+        self.quality = QPushButton("Quality against steps")
+        self.quality.setToolTip("What every sampler, step count and mode was measured to be worth; the best for a number of evaluations (Q)")
+        self.quality.clicked.connect(self.quality_asked)
         section.add(self._slider("steps", "Steps", catalog.STEPS, "Steps from noise to picture: more is slower and truer to the model."),
-                    self.sampler, Labelled("Seed", self.seed),
+                    self.quality, self.sampler, Labelled("Seed", self.seed),
                     self._slider("images", "Images", catalog.IMAGES, "How many are drawn at once. Image k is the same whatever the number.", field="count"),
                     self._slider("points", "Points", catalog.POINTS, "How many samples the densities are made of.", field="count"))
         self._column.addWidget(section)

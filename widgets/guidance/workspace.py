@@ -15,10 +15,11 @@ from engines.guidance import folders
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome
 from engines.guidance.picture import contact_sheet, read_png_request
+from engines.guidance.quality_table import Point, adopted
 from engines.guidance.request import Draw, GuidanceRequest, unwrap, wrap
 from engines.job import EngineError
 from widgets import tokens
-from widgets.guidance import catalog, film_frames, opened
+from widgets.guidance import catalog, film_frames, opened, quality_words
 from widgets.guidance.atlas_desk import AtlasDesk
 from widgets.guidance.atlas_panel import AtlasPanel
 from widgets.guidance.axis_text import suggested
@@ -28,6 +29,8 @@ from widgets.guidance.grid_run import GridRun
 from widgets.guidance.history import THUMB_PX, History
 from widgets.guidance.hub_field import Hub
 from widgets.guidance.insight import Insight, scrolled
+from widgets.guidance.quality_desk import QualityDesk
+from widgets.guidance.quality_page import QualityPage
 from widgets.guidance.stage import Stage
 from widgets.guidance.training_page import TrainingPage
 from widgets.image_view import to_qimage
@@ -58,6 +61,8 @@ class GuidanceWorkspace(QWidget):
         self.grid_run = GridRun(background, self)
         self.atlas = AtlasDesk(background, str(cache or ""), self)
         self.atlas_panels = [AtlasPanel(self.atlas, samples, large) for large in (False, True)]
+        self.quality_desk = QualityDesk(background, samples, str(cache or ""), self)
+        self.quality = QualityPage(self.quality_desk)
         self.hub = Hub(self, background)
         self.exports = Exports(self, self.stage, self.insight, self.atlas, background, document, samples)
         self.training, self.middle = TrainingPage(background), QStackedWidget()
@@ -88,7 +93,8 @@ class GuidanceWorkspace(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self.insight.add("Atlas", scrolled(self.atlas_panels[0]), "A map of what every pair of coefficients does to the mean and the variety of the class")
-        self.stage.add_page(self.atlas_panels[1])
+        for page in (self.atlas_panels[1], self.quality):
+            self.stage.add_page(page)
         for part, stretch in ((self.controls, 0), (_hairline(), 0), (self.middle, 1), (_hairline(), 0), (self.insight, 0)):
             row.addWidget(part, stretch)
 
@@ -112,6 +118,7 @@ class GuidanceWorkspace(QWidget):
         for told in (self.grid_run.changed, self.grid_run.progressed):
             told.connect(lambda: self.controls.grid.show_run(self.grid_run))
         self._connect_atlas()
+        self._connect_quality()
         self.controls.training_asked.connect(self.show_training)
         self.training.left.connect(lambda: self.middle.setCurrentIndex(0))
         self.training.use.connect(self._use_trained)
@@ -139,6 +146,14 @@ class GuidanceWorkspace(QWidget):
             plot.saved.connect(self.worked)
             plot.save_failed.connect(lambda error: self.noticed.emit("bad", str(error), error.remedy))
 
+    def _connect_quality(self) -> None:
+        self.controls.quality_asked.connect(self._show_quality)
+        self.controls.side.changed.connect(lambda side: self.quality.show_settings(self.controls.shown()))
+        self.quality.adopted.connect(self._adopt_point)
+        self.quality.left.connect(lambda: self.stage.leave_page(self._document.request))
+        self.quality_desk.finished.connect(self.worked)
+        self.quality_desk.failed.connect(lambda error: self.noticed.emit("bad", str(error), getattr(error, "remedy", "")))
+
     def _show_page(self, page: QWidget) -> None:
         """A page in the picture's place; the film belongs to the picture and is put away."""
         if self._filming:
@@ -154,6 +169,7 @@ class GuidanceWorkspace(QWidget):
     def start(self) -> None:
         """Draws the first request."""
         self._show_atlas_settings()
+        self.quality.show_settings(self.controls.shown())
         self._refine()
 
     def commands(self) -> dict[str, Callable[..., object]]:
@@ -165,6 +181,7 @@ class GuidanceWorkspace(QWidget):
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
                 "guidance.film": self._film, "guidance.play": self._play, "guidance.save_film": self._save_film,
                 "guidance.grid": self._toggle_grid, "guidance.save_plots": self.exports.save_plots, "guidance.atlas": self._show_atlas,
+                "guidance.quality": self._show_quality,
                 "guidance.hub": self.hub.ask, "guidance.train": self.show_training, "guidance.star": self._star,
                 "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
@@ -238,6 +255,7 @@ class GuidanceWorkspace(QWidget):
         self.stage.grid.show_request(request, self.controls.class_names())
         self.history.show_current(request)
         self._show_atlas_settings()
+        self.quality.show_settings(self.controls.shown())
         known = self._results.get(_key(request))
         if known is not None and (not self._filming or film_frames.has_film(known)):
             self._rest.stop()
@@ -291,6 +309,7 @@ class GuidanceWorkspace(QWidget):
         self.stage.show_outcome(outcome, self._document.request)
         self.insight.show_outcome(outcome)
         self.atlas.show_outcome(outcome)
+        self.quality_desk.show_outcome(outcome)
         notes = [note for side in outcome.sides for note in side.notes]
         self.controls.show_run(outcome.sides)
         self.controls.show_interval(next((note for note in notes if note.startswith("guided in")), "all steps are guided"))
@@ -439,6 +458,20 @@ class GuidanceWorkspace(QWidget):
             self.insight.tabs.show_page("Atlas")
             self._show_page(self.atlas_panels[1])
             self.atlas_panels[1].map.setFocus()
+
+    def _show_quality(self) -> None:
+        """Quality against steps in the picture's place, or back to the picture."""
+        if self.stage.pages.currentWidget() is self.quality:
+            self.stage.leave_page(self._document.request)
+        else:
+            self._show_page(self.quality)
+
+    def _adopt_point(self, point: Point) -> None:
+        """A measured setting, on the side whose values the controls show."""
+        request = self._document.request
+        side = "b" if request.b is not None and self.controls.shown() is request.b else "a"
+        self._document.replace(replace(request, **{side: adopted(getattr(request, side), point)}), "measured setting")
+        self.worked.emit(f"Adopted {quality_words.setting(point)}")
 
     def _adopt_pair(self, gamma_1: float, total: float) -> None:
         """A pair of the atlas, on the side whose values the controls show. On S = 1 it is CFG."""

@@ -1,0 +1,271 @@
+"""The plot of quality against steps: one line a sampler, mode and kind of timesteps; points can be pointed at and adopted.
+
+Colour: the sampler. Symbol: the mode. Dashed: plain timesteps; solid: tuned. Bars: spread over seeds. Band: real against real.
+"""
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QTextDocument
+from PySide6.QtWidgets import QWidget
+
+from engines.guidance.quality_table import Measured, Point, Setting
+from engines.guidance.request import SAMPLERS
+from widgets import tokens
+from widgets.guidance import quality_words as words
+from widgets.guidance.words import MODE_WORDS, SAMPLER_WORDS
+from widgets.paint import color, font
+from widgets.plots import Plot
+
+SYMBOLS = {"cfg": "o", "recfg": "s", "calibrated": "t1"}  # pyqtgraph's names; every other mode is a diamond
+SYMBOL_SIGNS = {"o": "\N{BLACK CIRCLE}", "s": "\N{BLACK SQUARE}", "t1": "\N{BLACK UP-POINTING TRIANGLE}", "d": "\N{BLACK DIAMOND}"}
+NEAR_PX, SYMBOL_PX, RING_PX = 14, 8, 17
+TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100, 120, 160, 200, 300, 400)
+TICK_GAP = 0.085  # of the axis
+
+
+def ink(sampler: str) -> QColor:
+    """The sampler's colour: the accent's lightness, hues far apart."""
+    accent = color("accent")
+    hue = (accent.hslHueF() + SAMPLERS.index(sampler) * 3 / len(SAMPLERS)) % 1
+    return QColor.fromHslF(hue, accent.hslSaturationF(), accent.lightnessF())
+
+
+def symbol(mode: str) -> str:
+    return SYMBOLS.get(mode, "d")
+
+
+class QualityPlot(Plot):
+    """`pointed(point or None)` while the pointer or the arrow keys move, `chosen(point)` at a click or Enter."""
+
+    pointed, chosen = Signal(object), Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Quality against steps", words.X_LABEL, "Each point is a setting that was measured; a click adopts it. "
+                         "Arrow keys go from point to point, Enter adopts.", log_x=True, height_px=None, parent=parent)
+        self.found, self.shown, self.here, self.log_y = Measured(2.0, 0), (), None, False
+        self.current: Point | None = None
+        self._hidden: set[object] = set()
+        self.setToolTip("")
+        self._title.hide()
+        self._save.hide()
+        self._legend.hide()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def view(self):
+        fresh = self._view is None
+        view = super().view()
+        if fresh:
+            view.setMouseTracking(True)
+            view.viewport().installEventFilter(self)
+            view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        return view
+
+    # what is shown ---------------------------------------------------------------------------------------------------
+    def show_set(self, found: Measured, here: Setting | None, hidden: set[object], log_y: bool) -> None:
+        """The points of a set without those of a hidden sampler, mode or kind of timesteps (True = tuned); `here`: the settings in force."""
+        self.found, self.here, self._hidden, self.log_y = found, here, set(hidden), log_y and found.measure == "frechet"
+        self.shown = tuple(p for p in found.points if not {("sampler", p.sampler), ("mode", p.mode), ("tuned", p.tuned)} & self._hidden)
+        if self.current is not None:
+            self.current = next((p for p in self.shown if p.setting == self.current.setting), None)
+        self.set_y_label(words.Y_LABELS[found.measure])
+        self.draw()
+
+    def lines(self) -> list[tuple[tuple[str, str, bool], list[Point]]]:
+        """(sampler, mode, tuned) -> its visible points by evaluations."""
+        groups: dict[tuple[str, str, bool], list[Point]] = {}
+        for p in self.shown:
+            groups.setdefault((p.sampler, p.mode, p.tuned), []).append(p)
+        return sorted(groups.items(), key=lambda entry: (SAMPLERS.index(entry[0][0]), entry[0][1:]))
+
+    def draw(self) -> None:
+        """Everything anew."""
+        import pyqtgraph as pg
+
+        item = self.view().getPlotItem()
+        item.clear()
+        item.setLogMode(x=True, y=self.log_y)
+        measure = self.found.measure
+        item.setLabel("left", words.Y_LABELS[measure], **{"color": tokens.current().muted, "font-size": f"{tokens.CAPTION_PX}px"})
+        item.getAxis("left").setWidth(56)
+        self._floor(item)
+        for (sampler, mode, tuned), found in self.lines():
+            x, y = np.array([p.nfe for p in found]), np.array([p.value(measure) for p in found])
+            pen = pg.mkPen(ink(sampler), width=2, style=Qt.PenStyle.SolidLine if tuned else Qt.PenStyle.DashLine)
+            spread = np.array([p.spread(measure) for p in found])
+            if spread.any():
+                low, high = self._y(np.maximum(y - spread, y / 10)), self._y(y + spread)
+                item.addItem(pg.ErrorBarItem(x=np.log10(x), y=self._y(y), top=high - self._y(y), bottom=self._y(y) - low, beam=0.012,
+                                             pen=pg.mkPen(ink(sampler), width=1)))
+            item.plot(x, y, pen=pen, symbol=symbol(mode), symbolSize=SYMBOL_PX, symbolPen=pg.mkPen(ink(sampler), width=1.5),
+                      symbolBrush=ink(sampler) if tuned else color("panel"))
+        for p, name, width in ((self._placed(self.here), "text", 2), (self.current, "accent", 2)):
+            if p is not None:
+                item.plot([p.nfe], [p.value(measure)], pen=None, symbol="o", symbolSize=RING_PX, symbolBrush=None, symbolPen=pg.mkPen(color(name), width=width))
+        self._frame(item)
+        self._legend.setText(self._legend_text())
+
+    def _placed(self, setting: Setting | None) -> Point | None:
+        return next((p for p in self.shown if p.setting == setting), None)
+
+    def _y(self, y):
+        return np.log10(y) if self.log_y else y
+
+    def _floor(self, item) -> None:
+        import pyqtgraph as pg
+
+        if self.found.measure != "frechet" or self.found.floor is None:
+            return
+        mean, spread = self.found.floor
+        low, high = float(self._y(max(mean - spread, mean / 10))), float(self._y(mean + spread))
+        item.addItem(pg.LinearRegionItem((low, high), orientation="horizontal", movable=False, brush=color("good", 0.25), pen=pg.mkPen(color("good", 0.5))))
+        label = {"position": 0.03, "color": color("good"), "anchors": [(0, 0), (0, 1)], "movable": False}
+        line = pg.InfiniteLine(float(self._y(mean)), angle=0, movable=False, pen=pg.mkPen(color("good"), width=1),
+                               label=words.floor_word(self.found), labelOpts=label)
+        line.label.setFont(font(tokens.CAPTION_PX))
+        item.addItem(line)
+
+    def _frame(self, item) -> None:
+        """Ranges that hold all points with air around them, and ticks where people expect them."""
+        if not self.shown:
+            return
+        measure, box = self.found.measure, item.getViewBox()
+        x = [math.log10(p.nfe) for p in self.shown]
+        low, high = min(x), max(x)
+        air = max(0.06 * (high - low), 0.05)
+        low, high = low - air, high + air
+        box.setXRange(low, high, padding=0)
+        marks: list[tuple[float, str]] = []
+        for tick in TICKS:
+            place = math.log10(tick)
+            if low <= place <= high and (not marks or place - marks[-1][0] > TICK_GAP * (high - low)):
+                marks.append((place, str(tick)))
+        item.getAxis("bottom").setTicks([marks, []])
+        y = [p.value(measure) + sign * p.spread(measure) for p in self.shown for sign in (-1, 1)]
+        if measure == "frechet" and self.found.floor is not None:
+            y.append(self.found.floor[0])
+        if self.log_y:
+            bottom, top = math.log10(max(min(y), max(y) / 1e4)), math.log10(max(y))
+            pad = max(0.06 * (top - bottom), 0.02)
+            marks = [(math.log10(v), f"{v:g}") for e in range(-3, 6) for v in (10.0**e, 2 * 10.0**e, 5 * 10.0**e)
+                     if bottom - pad <= math.log10(v) <= top + pad]
+            item.getAxis("left").setTicks([marks, []])
+        else:
+            bottom, top = (0.0 if measure == "frechet" else min(y)), max(y)
+            pad = max(0.06 * (top - bottom), 0.005)
+            item.getAxis("left").setTicks(None)
+        box.setYRange(bottom if bottom == 0.0 and not self.log_y else bottom - pad, top + pad, padding=0)
+
+    # pointing --------------------------------------------------------------------------------------------------------
+    def place(self, point: Point) -> QPointF:
+        """Where a point lies in the view's viewport."""
+        view = self.view()
+        y = float(self._y(point.value(self.found.measure)))
+        return QPointF(view.mapFromScene(view.getPlotItem().getViewBox().mapViewToScene(QPointF(math.log10(point.nfe), y))))
+
+    def near(self, position: QPointF) -> Point | None:
+        """The visible point nearest a place in the viewport, none farther than NEAR_PX."""
+        def away(p: Point) -> float:
+            gap = self.place(p) - position
+            return math.hypot(gap.x(), gap.y())
+
+        found = min(self.shown, key=away, default=None)
+        return found if found is not None and away(found) <= NEAR_PX else None
+
+    def point_at(self, point: Point | None) -> None:
+        """Marks a point and tells of it."""
+        if point != self.current:
+            self.current = point
+            self.draw()
+            self.pointed.emit(point)
+            if self._view is not None:
+                self._view.viewport().setCursor(Qt.CursorShape.PointingHandCursor if point else Qt.CursorShape.ArrowCursor)
+
+    def eventFilter(self, watched, event) -> bool:  # noqa: N802
+        kind = event.type()
+        if kind == QEvent.Type.MouseMove and not event.buttons():
+            self.point_at(self.near(event.position()))
+        elif kind == QEvent.Type.Leave:
+            self.point_at(None)
+        elif kind == QEvent.Type.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
+            self.setFocus()
+            found = self.near(event.position())
+            if found is not None:
+                self.chosen.emit(found)
+            return True
+        return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event) -> None:  # noqa: N802
+        ahead = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(event.key())
+        if ahead and self.shown:
+            places = [p.setting for p in self.shown]
+            known = self.current or self._placed(self.here)
+            index = places.index(known.setting) + ahead if known else 0 if ahead > 0 else -1
+            self.point_at(self.shown[index % len(places)])
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.current is not None:
+            self.chosen.emit(self.current)
+        else:
+            super().keyPressEvent(event)
+
+    # files -----------------------------------------------------------------------------------------------------------
+    def figure_size(self) -> QSize:
+        return QSize(max(self.width(), 720), max(self.height(), 460))
+
+    def has_numbers(self) -> bool:
+        return bool(self.shown)
+
+    def table(self) -> tuple[list[str], list[list[object]]]:
+        """One row a visible point, with every number."""
+        floor = self.found.floor or ("", "")
+        head = ["sampler", "mode", "timesteps", "steps", "network evaluations (one branch)", "network evaluations (both branches)",
+                "gamma_1", "images", "seeds", "Frechet distance", "Frechet spread over seeds", "precision", "recall", "accuracy", "accuracy spread over seeds",
+                "floor (real against real)", "floor spread"]
+        return head, [[p.sampler, p.mode, "tuned" if p.tuned else "plain", p.steps, p.evaluations, p.nfe, self.found.gamma_1, self.found.count, p.seeds,
+                       _blank(p.frechet), p.frechet_sd if p.frechet is not None else "", _blank(p.precision), _blank(p.recall), p.accuracy, p.accuracy_sd,
+                       *floor] for p in self.shown]
+
+    def paint_figure(self, painter: QPainter, box: QRect) -> None:
+        """Title, what was measured, every line in words, and the plot."""
+        edge = tokens.SPACE_S
+        inner = box.adjusted(edge, edge, -edge, -edge)
+        painter.setPen(color("text"))
+        painter.setFont(font(tokens.BODY_PX, semibold=True))
+        painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, f"{self.figure_name()}: {words.set_word(self.found)}")
+        legend = QTextDocument()
+        legend.setDocumentMargin(0)
+        legend.setDefaultFont(font(tokens.CAPTION_PX))
+        legend.setTextWidth(inner.width())
+        legend.setHtml(f"<span style='color:{tokens.current().muted}'>{self._legend.text()}</span>")
+        above = tokens.BODY_PX + tokens.SPACE_S
+        painter.save()
+        painter.translate(inner.left(), inner.top() + above)
+        legend.drawContents(painter)
+        painter.restore()
+        top = above + math.ceil(legend.size().height()) + tokens.SPACE_S
+        marked, self.current = self.current, None
+        view = self.view()
+        before = view.size()
+        view.resize(inner.width(), inner.height() - top)
+        self.draw()
+        view.getPlotItem().layout.activate()
+        view.render(painter, QRectF(inner.left(), inner.top() + top, inner.width(), inner.height() - top))
+        view.resize(before)
+        self.current = marked
+        self.draw()
+
+    def _legend_text(self) -> str:
+        return "&nbsp;&nbsp; ".join(
+            f"<span style='color:{ink(sampler).name()}'>{'&#9473;' if tuned else '- -'} {SYMBOL_SIGNS[symbol(mode)]}</span>&nbsp;"
+            f"{SAMPLER_WORDS[sampler]} {MODE_WORDS[mode]}{' tuned' * tuned}".replace(" ", "&nbsp;").replace("<span&nbsp;style", "<span style")
+            for (sampler, mode, tuned), _ in self.lines())
+
+    def changeEvent(self, event) -> None:  # noqa: N802
+        QWidget.changeEvent(self, event)
+        if event.type() == event.Type.PaletteChange and self._view is not None:
+            self._dress()
+            self.draw()
+
+
+def _blank(value: float | None) -> object:
+    return "" if value is None else value

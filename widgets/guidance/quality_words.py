@@ -1,0 +1,72 @@
+"""What the quality page says, computed from the table. No Qt."""
+
+from collections.abc import Sequence
+
+from engines.guidance.quality_table import Measured, Point, beaten
+from widgets.guidance.words import G1, MODE_WORDS, SAMPLER_WORDS
+
+MEASURES = {"frechet": "Frechet distance", "accuracy": "Classifier accuracy"}
+X_LABEL = "network evaluations an image, both branches counted"
+Y_LABELS = {"frechet": "Frechet distance to real pictures (lower is better)", "accuracy": "share taken for its class (higher is better)"}
+
+
+def number(value: float) -> str:
+    """Three figures or whole numbers."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def amount(point: Point, measure: str) -> str:
+    """The measure with its spread: "12.3 \N{PLUS-MINUS SIGN} 0.2"."""
+    value, spread = point.value(measure), point.spread(measure)
+    words = f"{value:.1%}" if measure == "accuracy" else number(value)
+    if point.seeds < 2:
+        return words
+    return f"{words} \N{PLUS-MINUS SIGN} {f'{spread:.1%}' if measure == 'accuracy' else f'{spread:.2g}'}"
+
+
+def setting(point: Point) -> str:
+    """ "DDIM, 10 tuned steps, CFG"."""
+    return f"{SAMPLER_WORDS[point.sampler]}, {point.steps} {'tuned ' * point.tuned}step{'s' * (point.steps != 1)}, {MODE_WORDS[point.mode]}"
+
+
+def described(point: Point, found: Measured) -> str:
+    """Every number of a point in one line."""
+    facts = [f"{number(point.nfe) if point.nfe % 1 else f'{point.nfe:.0f}'} evaluations ({point.evaluations} a branch)"]
+    if point.frechet is not None:
+        facts.append(f"Frechet {amount(point, 'frechet')}")
+        facts.append(f"precision {point.precision:.2f}, recall {point.recall:.2f}")
+    facts.append(f"accuracy {point.accuracy:.1%}")
+    facts.append(f"{point.seeds} seed{'s' * (point.seeds != 1)} of {found.count:,} images")
+    return f"{setting(point)}:   {'   '.join(facts)}"
+
+
+def set_word(found: Measured) -> str:
+    """What tells one set of measurements from another."""
+    return f"{G1} {found.gamma_1:g}, {found.count:,} images"
+
+
+def floor_word(found: Measured) -> str:
+    """What no model can beat, or that it is not known."""
+    if found.measure != "frechet":
+        return ""
+    if found.floor is None:
+        return f"no floor was measured for {found.count:,} images"
+    return f"real against real {number(found.floor[0])} \N{PLUS-MINUS SIGN} {found.floor[1]:.2g}"
+
+
+def verdict(points: Sequence[Point], measure: str) -> str:
+    """Where a high-order solver without tuning is better than tuned DDIM: "DPM++ 2M without tuning is better than tuned DDIM at 20 evaluations (CFG)."
+
+    "" where nowhere.
+    """
+    places: dict[tuple[str, str], list[float]] = {}
+    for plain, tuned in beaten(points, measure):
+        places.setdefault((plain.sampler, tuned.mode), []).append(tuned.nfe)
+    return " ".join(f"{SAMPLER_WORDS[sampler]} without tuning is better than tuned DDIM at {listed(sorted(calls))} evaluations ({MODE_WORDS[mode]})."
+                    for (sampler, mode), calls in places.items())
+
+
+def listed(values: Sequence[float]) -> str:
+    """ "10, 16 and 20"."""
+    words = [f"{value:g}" for value in values]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
