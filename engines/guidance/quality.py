@@ -89,7 +89,7 @@ class QualityTask:
             found = []
             for label, word in enumerate(model.classes):
                 job.progress(done + price * label / len(model.classes), total,
-                             f"{asked.mode}, {asked.steps} {'tuned ' * asked.tuned}steps of {asked.sampler}, seed {seed}: {word}")
+                             f"{asked.sampler} {asked.steps} {'tuned ' * asked.tuned}steps, {asked.mode}, seed {seed}: {word}")
                 if part % self.share[1] == self.share[0]:
                     found.append(samples.of(asked, seed, label, each, job))
                 part += 1

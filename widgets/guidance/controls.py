@@ -121,7 +121,7 @@ class Controls(QScrollArea):
         self.quality.setToolTip("What every sampler, step count and mode was measured to be worth; the best for a number of evaluations (Q)")
         self.quality.clicked.connect(self.quality_asked)
         section.add(self._slider("steps", "Steps", catalog.STEPS, "Steps from noise to picture: more is slower and truer to the model."),
-                    self.quality, self.sampler, Labelled("Seed", self.seed),
+                    self.sampler, self.quality, Labelled("Seed", self.seed),
                     self._slider("images", "Images", catalog.IMAGES, "How many are drawn at once. Image k is the same whatever the number.", field="count"),
                     self._slider("points", "Points", catalog.POINTS, "How many samples the densities are made of.", field="count"))
         self._column.addWidget(section)

@@ -27,7 +27,6 @@ class QualityDesk(QObject):
 
     changed, progressed = Signal(), Signal()
     finished = Signal(str)
-    failed = Signal(Exception)
 
     def __init__(self, background: Any, samples: Path, cache: str = "", parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -109,8 +108,12 @@ class QualityDesk(QObject):
         task = QualityTask(model, lenient=True, out=str(place or ""), work=str(Path(self._cache) / "quality" / "parts") if self._cache else "",
                            command="measured in the window", **choices)
         table = self.table()
-        classes = len(catalog.class_names(model, self._samples)) or 1
-        return replace(task, known=table.find((task.gamma_1, task.count // classes * classes)).rows) if table else task
+        return replace(task, known=table.find(self.key(task)).rows) if table else task
+
+    def key(self, task: QualityTask) -> tuple[float, int]:
+        """The set that a task measures: equal parts a class may be fewer images than were asked for."""
+        classes = len(catalog.class_names(task.model, self._samples)) or 1
+        return task.gamma_1, task.count // classes * classes
 
     def missing(self, task: QualityTask) -> list[tuple[Sampling, int]]:
         """(settings, seed) that are not known yet."""
@@ -171,8 +174,7 @@ class QualityDesk(QObject):
 
     def _on_failed(self, ticket: int, error: Exception) -> None:
         if ticket == self._ticket and self.state != IDLE:
-            self._end("")
-            self.failed.emit(error)
+            self._end("")  # the window says why
 
     def _end(self, word: str) -> None:
         self.state = IDLE

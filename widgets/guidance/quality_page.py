@@ -1,7 +1,7 @@
 """Quality against steps on the stage: the plot of what was measured, the best for a price, measuring more, saving."""
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QIcon, QIntValidator, QPainter, QPen, QPixmap
+from PySide6.QtGui import QFontMetrics, QIcon, QIntValidator, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QProgressBar, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from engines.guidance.quality_table import Measured, Point, best
@@ -16,9 +16,11 @@ from widgets.guidance.quality_setup import TIMESTEPS, QualitySetup, Toggles
 from widgets.guidance.words import MODE_ROWS, SAMPLER_ROWS, model_word
 from widgets.job_row import BAR_HEIGHT_PX, spoken
 from widgets.notice_bar import Elided
-from widgets.paint import Caption, GlyphButton, color
+from widgets.paint import Caption, GlyphButton, color, font
 from widgets.plots import forms_menu
 
+SET_LETTERS = 17  # "gamma_1 2, 2,000 images"
+CROWDED = 14  # lines: with more, a fresh page shows the mode in force alone
 BAR_PX, PLATE_PX, FIELD_PX, LONGEST = 100, 420, 56, 1000
 HINT = "Point at a setting for its numbers; a click or Enter adopts it."
 ICON_PX = (22, 12)
@@ -34,17 +36,21 @@ class QualityPage(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Quality against steps")
         self.desk, self._settings, self._key = desk, Sampling(), None
+        self._thinned = ""  # the model whose lines were thinned out already
         self.plot, self.setup = QualityPlot(), QualitySetup(desk)
         self.setFocusProxy(self.plot)
         self.samplers, self.modes = Toggles("Show sampler", SAMPLER_ROWS), Toggles("Show mode", MODE_ROWS)
         self.tuned = Toggles("Show timesteps", TIMESTEPS)
         for toggles in (self.samplers, self.modes, self.tuned):
             toggles.changed.connect(self.refresh)
-        self.verdict, self.info, self.status = Caption("", tokens.BODY_PX, "text"), Elided(), Caption("", tokens.CAPTION_PX, "muted")
+        self.verdict, self.info, self.status = Caption("", tokens.BODY_PX, "text"), Caption(HINT, tokens.CAPTION_PX, "muted"), Elided()
+        self.status.setObjectName("caption")
         self.verdict.setWordWrap(True)
+        self.info.setWordWrap(True)
+        self.info.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.info.setFixedHeight(2 * QFontMetrics(font(tokens.CAPTION_PX)).height())  # the plot does not jump when a point's numbers take two lines
         self.note = Caption("", tokens.CAPTION_PX, "warn")
         self.note.setWordWrap(True)
-        self.info.setObjectName("caption")
         self._plate = self._make_plate()
         full = QWidget()
         column = QVBoxLayout(full)
@@ -52,10 +58,14 @@ class QualityPage(QWidget):
         column.setSpacing(tokens.SPACE_XS)
         column.addLayout(self._legend())
         column.addWidget(self.plot, 1)
-        column.addWidget(self.info)
-        column.addWidget(self.verdict)
-        column.addWidget(self.note)
-        column.addLayout(self._foot())
+        self._below = QWidget()
+        below = QVBoxLayout(self._below)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(tokens.SPACE_XS)
+        for part in (self.info, self.verdict, self.note):
+            below.addWidget(part)
+        below.addLayout(self._foot())
+        column.addWidget(self._below)
         self._full, self._pages = full, QStackedWidget()
         empty = QWidget()
         around = QVBoxLayout(empty)
@@ -66,6 +76,8 @@ class QualityPage(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(tokens.SPACE_S)
         outer.addLayout(self._head())
+        self._busy = self._progress()
+        outer.addWidget(self._busy)
         outer.addWidget(self._pages, 1)
         outer.addWidget(self.setup)
         self.setup.hide()
@@ -82,17 +94,10 @@ class QualityPage(QWidget):
         head.addWidget(Caption("Quality against steps", tokens.BODY_PX, "text", semibold=True))
         self.sets = Choice("Measurements")
         self.sets.setToolTip("What was measured together: one strength, one number of images. Only such points can be compared.")
+        self.sets.setMinimumContentsLength(SET_LETTERS)
         self.sets.changed.connect(self._choose_set)
         head.addWidget(self.sets)
         head.addStretch(1)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedSize(BAR_PX, BAR_HEIGHT_PX)
-        self._bar.setRange(0, 1000)
-        self._bar.setAccessibleName("Progress of the measurement")
-        self.stop = QPushButton("Cancel")
-        self.stop.setToolTip("Stop measuring; the points that are there stay")
-        self.stop.clicked.connect(self.desk.cancel)
         self.more = QPushButton("Measure more\N{HORIZONTAL ELLIPSIS}")
         self.more.setCheckable(True)
         self.more.setToolTip("Measure other settings in the background")
@@ -102,9 +107,28 @@ class QualityPage(QWidget):
             self.save.mapToGlobal(self.save.rect().bottomLeft())))
         leave = GlyphButton("close", "Back to the picture", "Back to the picture (Esc)")
         leave.clicked.connect(self.left)
-        for part in (self.status, self._bar, self.stop, self.more, self.save, leave):
+        for part in (self.more, self.save, leave):
             head.addWidget(part)
         return head
+
+    def _progress(self) -> QWidget:
+        """How far a measurement is; seen while there is one."""
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedSize(BAR_PX, BAR_HEIGHT_PX)
+        self._bar.setRange(0, 1000)
+        self._bar.setAccessibleName("Progress of the measurement")
+        self.stop = QPushButton("Cancel")
+        self.stop.setToolTip("Stop measuring; the points that are there stay")
+        self.stop.clicked.connect(self.desk.cancel)
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(tokens.SPACE_S)
+        line.addWidget(self.status, 1)
+        line.addWidget(self._bar)
+        line.addWidget(self.stop)
+        return row
 
     def _legend(self) -> QVBoxLayout:
         """Switches that take lines out of sight: by sampler, by mode, by timesteps."""
@@ -187,8 +211,8 @@ class QualityPage(QWidget):
             return
         found, reason, problem = self.found(), self.desk.reason(), self.desk.problem()
         table = self.desk.table()
-        self.sets.set_choices([(s.key, words.set_word(s), None) for s in table.sets if s.rows] if table else [])
-        self.sets.set_value(found.key)
+        self.sets.set_choices([(_name(s.key), words.set_word(s), None) for s in table.sets if s.rows] if table else [])
+        self.sets.set_value(_name(found.key))
         self.sets.setVisible(self.sets.count() > 0)
         busy = self.desk.state != quality_desk.IDLE
         self._pages.setCurrentIndex(0 if found.rows else 1)
@@ -196,11 +220,11 @@ class QualityPage(QWidget):
         self.plate_text.setText(reason or problem or ("The first point comes when all its images are drawn." if busy else
                                 f"No measurements came with {model_word(self._settings.model)}. Measure some: they are kept on this machine."))
         self.more.setVisible(not reason and not busy)
-        self.setup.setVisible(self.more.isChecked() and not reason and not busy)
+        self._open_setup(self.more.isChecked() and not reason and not busy)
         self.save.setEnabled(bool(found.rows))
-        for part in (self._bar, self.stop):
-            part.setVisible(busy)
+        self._busy.setVisible(busy)
         self._offer(found)
+        self._thin(found)
         hidden = {(kind, value) for kind, toggles in (("sampler", self.samplers), ("mode", self.modes), ("tuned", self.tuned))
                   for value in toggles.buttons if not toggles.buttons[value].isChecked()}
         self.log.setVisible(found.measure == "frechet")
@@ -211,8 +235,6 @@ class QualityPage(QWidget):
         self._show_best()
         self._say(self.plot.current)
         self._show_progress()
-        if self.setup.isVisible():
-            self.setup.refresh()
 
     def _offer(self, found: Measured) -> None:
         """Only switches of what was measured, with the look of their lines."""
@@ -225,6 +247,15 @@ class QualityPage(QWidget):
             self.modes.set_icon(mode, _swatch(color("text"), symbol=quality_plot.symbol(mode)))
         for tuned in (False, True):
             self.tuned.set_icon(tuned, _swatch(color("text"), dashed=not tuned))
+
+    def _thin(self, found: Measured) -> None:
+        """A fresh page with very many lines shows those of one mode; the others are a click away."""
+        if not found.rows or self._thinned == self._settings.model:
+            return
+        self._thinned = self._settings.model
+        modes = {p.mode for p in found.points}
+        crowded = len({(p.sampler, p.mode, p.tuned) for p in found.points}) > CROWDED
+        self.modes.set_values({self._settings.mode if self._settings.mode in modes else next(m for m in MODES if m in modes)} if crowded else MODES)
 
     def _words(self, found: Measured, problem: str) -> None:
         verdict = words.verdict(found.points, found.measure)
@@ -241,15 +272,15 @@ class QualityPage(QWidget):
     def _show_progress(self) -> None:
         desk, text = self.desk, ""
         if desk.state == quality_desk.WAITING:
-            text = "waiting for what runs in the background"
+            text = "Waiting for what runs in the background"
         elif desk.state == quality_desk.BUSY:
             left = desk.seconds_left()
-            text = desk.text.partition(":")[0] if left is None else f"about {spoken(left)} left"
+            text = f"Measuring {words.task_word(desk.text)}" + (f": about {spoken(left)} left" if left is not None else "")
         self._bar.setValue(round(1000 * desk.fraction))
-        self.status.setText(text)
+        self.status.set_full(text)
 
     def _say(self, point: Point | None) -> None:
-        self.info.set_full(words.described(point, self.found()) if point else HINT)
+        self.info.setText(words.described(point, self.found()) if point else HINT)
 
     def showEvent(self, event) -> None:  # noqa: N802
         super().showEvent(event)
@@ -270,7 +301,7 @@ class QualityPage(QWidget):
         point, found = self.best(), self.found()
         self.take.setEnabled(point is not None)
         if point is not None:
-            self.best_words.set_full(f"{words.setting(point)}   {words.MEASURES[found.measure]} {words.amount(point, found.measure)}")
+            self.best_words.set_full(f"{words.setting(point)}   {words.amount(point, found.measure)}")
         elif not self.most.hasAcceptableInput():
             self.best_words.set_full(f"Give a number from 1 to {LONGEST}.")
         else:
@@ -285,18 +316,24 @@ class QualityPage(QWidget):
     def _adopt(self, point: Point) -> None:
         self.adopted.emit(point)
 
-    def _choose_set(self, key: tuple[float, int]) -> None:
-        self._key = key
+    def _choose_set(self, name: str) -> None:
+        self._key = next(s.key for s in self.desk.table().sets if _name(s.key) == name)
         self.refresh()
 
     def _open_setup(self, on: bool) -> None:
         self.setup.setVisible(on)
+        self._below.setVisible(not on)  # room for the plot
         self.setup.refresh()
 
     def _measure(self, task) -> None:
         self.more.setChecked(False)
-        self._key = None
+        self._key = self.desk.key(task)
         self.desk.measure(task)
+
+
+def _name(key: tuple[float, int]) -> str:
+    """A set's key as a choice holds it."""
+    return f"{key[0]!r} {key[1]}"
 
 
 def _swatch(ink, dashed: bool = False, symbol: str = "") -> QIcon:

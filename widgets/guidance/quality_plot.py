@@ -21,14 +21,15 @@ from widgets.plots import Plot
 SYMBOLS = {"cfg": "o", "recfg": "s", "calibrated": "t1"}  # pyqtgraph's names; every other mode is a diamond
 SYMBOL_SIGNS = {"o": "\N{BLACK CIRCLE}", "s": "\N{BLACK SQUARE}", "t1": "\N{BLACK UP-POINTING TRIANGLE}", "d": "\N{BLACK DIAMOND}"}
 NEAR_PX, SYMBOL_PX, RING_PX = 14, 8, 17
-TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100, 120, 160, 200, 300, 400)
+HUES = dict(zip(SAMPLERS, (0, 161, -54, 101, -124, 56, -167), strict=True))  # degrees from the accent's: as far apart as eyes tell
+TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 40, 60, 80, 100, 120, 160, 200, 300, 400)
 TICK_GAP = 0.085  # of the axis
 
 
 def ink(sampler: str) -> QColor:
     """The sampler's colour: the accent's lightness, hues far apart."""
     accent = color("accent")
-    hue = (accent.hslHueF() + SAMPLERS.index(sampler) * 3 / len(SAMPLERS)) % 1
+    hue = (accent.hslHueF() + HUES[sampler] / 360) % 1
     return QColor.fromHslF(hue, accent.hslSaturationF(), accent.lightnessF())
 
 

@@ -72,7 +72,7 @@ class QualitySetup(QFrame):
 
     def __init__(self, desk: QualityDesk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("card")
+        self.setObjectName("overlay")
         self.setAccessibleName("Measure more")
         self._desk, self._settings = desk, Sampling()
         self.samplers, self.modes = Toggles("Measure sampler", [(v, w, t) for v, w, t in SAMPLER_ROWS]), Toggles("Measure mode", MODES)
@@ -132,7 +132,7 @@ class QualitySetup(QFrame):
             task = self._task()
             missing = len(self._desk.missing(task))
             fine, ink = missing > 0, "muted"
-            text = f"{missing} point{'s' * (missing != 1)} and seeds to measure at {G1} {task.gamma_1:g}" if missing else "All of this is measured already."
+            text = f"{missing} measurement{'s' * (missing != 1)} at {G1} {task.gamma_1:g}" if missing else "All of this is measured already."
             seconds = self._desk.seconds(task)
             if fine and seconds is not None:
                 text += f": about {spoken(seconds)} on this machine, in the background."

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from engines.guidance.quality_table import Measured, Point, beaten
+from engines.guidance.request import MODES
 from widgets.guidance.words import G1, MODE_WORDS, SAMPLER_WORDS
 
-MEASURES = {"frechet": "Frechet distance", "accuracy": "Classifier accuracy"}
 X_LABEL = "network evaluations an image, both branches counted"
-Y_LABELS = {"frechet": "Frechet distance to real pictures (lower is better)", "accuracy": "share taken for its class (higher is better)"}
+Y_LABELS = {"frechet": "Frechet distance (low is good)", "accuracy": "accuracy (high is good)"}
 
 
 def number(value: float) -> str:
@@ -40,6 +40,14 @@ def described(point: Point, found: Measured) -> str:
     return f"{setting(point)}:   {'   '.join(facts)}"
 
 
+def task_word(text: str) -> str:
+    """A task's progress, in the words of the window: "DDIM 10 steps, CFG, seed 0"."""
+    sampler, _, rest = text.partition(":")[0].partition(" ")
+    steps, _, rest = rest.partition(", ")
+    mode, _, seed = rest.partition(", ")
+    return ", ".join(word for word in (f"{SAMPLER_WORDS.get(sampler, sampler)} {steps}".strip(), MODE_WORDS.get(mode, mode), seed) if word)
+
+
 def set_word(found: Measured) -> str:
     """What tells one set of measurements from another."""
     return f"{G1} {found.gamma_1:g}, {found.count:,} images"
@@ -59,14 +67,19 @@ def verdict(points: Sequence[Point], measure: str) -> str:
 
     "" where nowhere.
     """
-    places: dict[tuple[str, str], list[float]] = {}
+    places: dict[str, dict[str, list[float]]] = {}
     for plain, tuned in beaten(points, measure):
-        places.setdefault((plain.sampler, tuned.mode), []).append(tuned.nfe)
-    return " ".join(f"{SAMPLER_WORDS[sampler]} without tuning is better than tuned DDIM at {listed(sorted(calls))} evaluations ({MODE_WORDS[mode]})."
-                    for (sampler, mode), calls in places.items())
+        places.setdefault(plain.sampler, {}).setdefault(tuned.mode, []).append(tuned.nfe)
+    sentences = []
+    for sampler, by_mode in places.items():
+        same: dict[str, list[str]] = {}  # modes that share their evaluations are named together
+        for mode in sorted(by_mode, key=MODES.index):
+            same.setdefault(listed([f"{calls:g}" for calls in sorted(by_mode[mode])]), []).append(MODE_WORDS[mode])
+        where = listed([f"at {calls} evaluations ({listed(modes)})" for calls, modes in same.items()])
+        sentences.append(f"{SAMPLER_WORDS[sampler]} without tuning is better than tuned DDIM {where}.")
+    return " ".join(sentences)
 
 
-def listed(values: Sequence[float]) -> str:
+def listed(words: Sequence[str]) -> str:
     """ "10, 16 and 20"."""
-    words = [f"{value:g}" for value in values]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -152,7 +152,6 @@ class GuidanceWorkspace(QWidget):
         self.quality.adopted.connect(self._adopt_point)
         self.quality.left.connect(lambda: self.stage.leave_page(self._document.request))
         self.quality_desk.finished.connect(self.worked)
-        self.quality_desk.failed.connect(lambda error: self.noticed.emit("bad", str(error), getattr(error, "remedy", "")))
 
     def _show_page(self, page: QWidget) -> None:
         """A page in the picture's place; the film belongs to the picture and is put away."""
