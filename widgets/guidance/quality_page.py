@@ -36,7 +36,7 @@ class QualityPage(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Quality against steps")
         self.desk, self._settings, self._key = desk, Sampling(), None
-        self._thinned = ""  # the model whose lines were thinned out already
+        self._thinned = None  # model and set whose lines were thinned out already
         self.plot, self.setup = QualityPlot(), QualitySetup(desk)
         self.setFocusProxy(self.plot)
         self.samplers, self.modes = Toggles("Show sampler", SAMPLER_ROWS), Toggles("Show mode", MODE_ROWS)
@@ -249,10 +249,10 @@ class QualityPage(QWidget):
             self.tuned.set_icon(tuned, _swatch(color("text"), dashed=not tuned))
 
     def _thin(self, found: Measured) -> None:
-        """A fresh page with very many lines shows those of one mode; the others are a click away."""
-        if not found.rows or self._thinned == self._settings.model:
+        """Of a set with very many lines those of one mode are shown first; the others are a click away."""
+        if not found.rows or self._thinned == (self._settings.model, found.key):
             return
-        self._thinned = self._settings.model
+        self._thinned = self._settings.model, found.key
         modes = {p.mode for p in found.points}
         crowded = len({(p.sampler, p.mode, p.tuned) for p in found.points}) > CROWDED
         self.modes.set_values({self._settings.mode if self._settings.mode in modes else next(m for m in MODES if m in modes)} if crowded else MODES)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QTextDocument
 from PySide6.QtWidgets import QWidget
 
 from engines.guidance.quality_table import Measured, Point, Setting
-from engines.guidance.request import SAMPLERS
+from engines.guidance.request import MODES, SAMPLERS
 from widgets import tokens
 from widgets.guidance import quality_words as words
 from widgets.guidance.words import MODE_WORDS, SAMPLER_WORDS
@@ -100,7 +100,7 @@ class QualityPlot(Plot):
                 item.addItem(pg.ErrorBarItem(x=np.log10(x), y=self._y(y), top=high - self._y(y), bottom=self._y(y) - low, beam=0.012,
                                              pen=pg.mkPen(ink(sampler), width=1)))
             item.plot(x, y, pen=pen, symbol=symbol(mode), symbolSize=SYMBOL_PX, symbolPen=pg.mkPen(ink(sampler), width=1.5),
-                      symbolBrush=ink(sampler) if tuned else color("panel"))
+                      symbolBrush=ink(sampler) if tuned else color("panel"), useCache=False)  # else files hold symbols as coarse pixels
         for p, name, width in ((self._placed(self.here), "text", 2), (self.current, "accent", 2)):
             if p is not None:
                 item.plot([p.nfe], [p.value(measure)], pen=None, symbol="o", symbolSize=RING_PX, symbolBrush=None, symbolPen=pg.mkPen(color(name), width=width))
@@ -244,7 +244,8 @@ class QualityPlot(Plot):
         legend.drawContents(painter)
         painter.restore()
         top = above + math.ceil(legend.size().height()) + tokens.SPACE_S
-        marked, self.current = self.current, None
+        marked = self.current, self.here
+        self.current = self.here = None  # where the person stands is no part of the figure
         view = self.view()
         before = view.size()
         view.resize(inner.width(), inner.height() - top)
@@ -252,14 +253,16 @@ class QualityPlot(Plot):
         view.getPlotItem().layout.activate()
         view.render(painter, QRectF(inner.left(), inner.top() + top, inner.width(), inner.height() - top))
         view.resize(before)
-        self.current = marked
+        self.current, self.here = marked
         self.draw()
 
     def _legend_text(self) -> str:
-        return "&nbsp;&nbsp; ".join(
-            f"<span style='color:{ink(sampler).name()}'>{'&#9473;' if tuned else '- -'} {SYMBOL_SIGNS[symbol(mode)]}</span>&nbsp;"
-            f"{SAMPLER_WORDS[sampler]} {MODE_WORDS[mode]}{' tuned' * tuned}".replace(" ", "&nbsp;").replace("<span&nbsp;style", "<span style")
-            for (sampler, mode, tuned), _ in self.lines())
+        """What colours, symbols and dashes of the visible lines mean."""
+        lines = [key for key, _ in self.lines()]
+        parts = [f"<span style='color:{ink(name).name()}'>&#9473;</span>&nbsp;{SAMPLER_WORDS[name]}" for name in dict.fromkeys(key[0] for key in lines)]
+        parts += [f"{SYMBOL_SIGNS[symbol(name)]}&nbsp;{MODE_WORDS[name]}" for name in MODES if name in {key[1] for key in lines}]
+        parts += [f"{'&#9473;' if tuned else '- -'}&nbsp;{'tuned' if tuned else 'plain'}" for tuned in sorted({key[2] for key in lines})]
+        return "&nbsp;&nbsp; ".join(parts)
 
     def changeEvent(self, event) -> None:  # noqa: N802
         QWidget.changeEvent(self, event)

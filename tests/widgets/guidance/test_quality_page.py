@@ -81,6 +81,17 @@ def test_switches_take_lines_out_of_sight(bench):
     assert [key for key, _ in page.plot.lines()] == [("ddim", "cfg", False), ("dpmpp-2m", "cfg", False)]
 
 
+def test_of_very_many_lines_those_of_the_mode_in_force_are_shown_first(bench):
+    many = tuple(row(s, 10, mode=mode, tuned=tuned) for s in ("ddim", "euler", "deis") for mode in ("cfg", "recfg", "calibrated") for tuned in (False, True))
+    bench.desk._shipped["fashion-mnist"] = Table("fashion-mnist", "abc", (Measured(3.0, 50, rows=many), Measured(4.0, 50, rows=(row(mode="recfg"),))))
+    bench.desk.changed.emit()
+    assert {p.mode for p in bench.page.plot.shown} == {"cfg"} and len(bench.page.plot.shown) == 6
+    bench.page.modes.buttons["recfg"].click()
+    assert len(bench.page.plot.shown) == 12
+    bench.page.sets.changed.emit(bench.page.sets.itemData(1))  # whose one mode was out of sight
+    assert len(bench.page.plot.shown) == 1
+
+
 def test_pointing_tells_the_numbers_and_a_click_adopts_in_one_step(bench, qtbot):
     plot, wanted = bench.page.plot, bench.point("ddim", 10, "cfg", False)
     place = plot.place(wanted).toPoint()
