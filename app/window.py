@@ -143,7 +143,7 @@ class Window(QMainWindow):
             "help.welcome": self._show_welcome, "help.about": self._about}
         slots |= {f"view.{choice}": lambda _=True, choice=choice: self._choose_theme(choice) for choice in ("system", "dark", "light")}
         for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "atlas", "film", "play", "save_film",
-                     "save_plots", "hub", "train", "new_seed", "lock_seed", "star", "smooth"):
+                     "quality", "save_plots", "hub", "train", "new_seed", "lock_seed", "star", "smooth"):
             slots[f"guidance.{name}"] = lambda *on, name=name: self._command(f"guidance.{name}", *on)
         return slots
 

@@ -266,6 +266,8 @@ class QualityPage(QWidget):
             notes.append(f"Measured at {words.G1} {found.gamma_1:g}; yours is {self._settings.gamma_1:g}, where the order may differ.")
         if found.measure == "frechet" and found.floor is None and found.rows:
             notes.append(f"{words.floor_word(found).capitalize()}.")
+        if self.plot.floor_below():
+            notes.append(f"Below the axis: {words.floor_word(found)}.")
         self.note.setText(" ".join(notes))
         self.note.setVisible(bool(notes))
 

@@ -116,7 +116,7 @@ class QualityPlot(Plot):
     def _floor(self, item) -> None:
         import pyqtgraph as pg
 
-        if self.found.measure != "frechet" or self.found.floor is None:
+        if not self._floor_fits():
             return
         mean, spread = self.found.floor
         low, high = float(self._y(max(mean - spread, mean / 10))), float(self._y(mean + spread))
@@ -126,6 +126,15 @@ class QualityPlot(Plot):
                                label=words.floor_word(self.found), labelOpts=label)
         line.label.setFont(font(tokens.CAPTION_PX))
         item.addItem(line)
+
+    def _floor_fits(self) -> bool:
+        """Whether the floor is drawn: not so far below all points that they would lie in a heap at the top."""
+        values = [p.value("frechet") for p in self.shown] if self.found.measure == "frechet" and self.found.floor is not None else []
+        return bool(values) and (self.log_y or min(values) - self.found.floor[0] <= 2 * (max(values) - min(values)) + self.found.floor[0])
+
+    def floor_below(self) -> bool:
+        """Whether there is a floor that lies below what is drawn."""
+        return bool(self.shown) and self.found.measure == "frechet" and self.found.floor is not None and not self._floor_fits()
 
     def _frame(self, item) -> None:
         """Ranges that hold all points with air around them, and ticks where people expect them."""
@@ -144,7 +153,7 @@ class QualityPlot(Plot):
                 marks.append((place, str(tick)))
         item.getAxis("bottom").setTicks([marks, []])
         y = [p.value(measure) + sign * p.spread(measure) for p in self.shown for sign in (-1, 1)]
-        if measure == "frechet" and self.found.floor is not None:
+        if self._floor_fits():
             y.append(self.found.floor[0])
         if self.log_y:
             bottom, top = math.log10(max(min(y), max(y) / 1e4)), math.log10(max(y))
@@ -153,10 +162,10 @@ class QualityPlot(Plot):
                      if bottom - pad <= math.log10(v) <= top + pad]
             item.getAxis("left").setTicks([marks, []])
         else:
-            bottom, top = (0.0 if measure == "frechet" else min(y)), max(y)
+            bottom, top = min(y), max(y)
             pad = max(0.06 * (top - bottom), 0.005)
             item.getAxis("left").setTicks(None)
-        box.setYRange(bottom if bottom == 0.0 and not self.log_y else bottom - pad, top + pad, padding=0)
+        box.setYRange(bottom - pad, top + pad, padding=0)
 
     # pointing --------------------------------------------------------------------------------------------------------
     def place(self, point: Point) -> QPointF:
@@ -232,7 +241,8 @@ class QualityPlot(Plot):
         inner = box.adjusted(edge, edge, -edge, -edge)
         painter.setPen(color("text"))
         painter.setFont(font(tokens.BODY_PX, semibold=True))
-        painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, f"{self.figure_name()}: {words.set_word(self.found)}")
+        title = f"{self.figure_name()}: {words.set_word(self.found)}" + (f"; {words.floor_word(self.found)}" if self.floor_below() else "")
+        painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, title)
         legend = QTextDocument()
         legend.setDocumentMargin(0)
         legend.setDefaultFont(font(tokens.CAPTION_PX))

@@ -92,6 +92,18 @@ def test_of_very_many_lines_those_of_the_mode_in_force_are_shown_first(bench):
     assert len(bench.page.plot.shown) == 1
 
 
+def test_a_floor_far_below_all_points_is_told_instead_of_drawn(bench):
+    assert not bench.page.plot.floor_below() and not bench.page.note.isVisible()
+    high = Measured(3.0, 50, (16.3, 0.5), rows=(row(frechet=138.0), row("euler", frechet=150.0)))
+    bench.desk._shipped["fashion-mnist"] = Table("fashion-mnist", "abc", (high,))
+    bench.desk.changed.emit()
+    assert bench.page.note.text() == "Below the axis: real against real 16.3 \N{PLUS-MINUS SIGN} 0.5."
+    low, top = bench.page.plot.view().getPlotItem().getViewBox().viewRange()[1]
+    assert 130 < low < 138 and 150 < top < 155
+    bench.page.log.click()
+    assert not bench.page.plot.floor_below()
+
+
 def test_pointing_tells_the_numbers_and_a_click_adopts_in_one_step(bench, qtbot):
     plot, wanted = bench.page.plot, bench.point("ddim", 10, "cfg", False)
     place = plot.place(wanted).toPoint()
