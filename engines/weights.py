@@ -81,6 +81,9 @@ def shipped(folder: Path) -> dict[str, str]:
                           remedy="Restore it: git checkout resources/weights, or install Vernier again.") from error
 
 
+SHIPPED_JSON = ([".tuned", ".json"], [".quality", ".json"])
+
+
 def verify(path: Path) -> None:
     """EngineError if a shipped file's hash is not the manifest's."""
     expected = shipped(path.parent).get(path.name)
@@ -90,7 +93,7 @@ def verify(path: Path) -> None:
 
 
 def seal(folder: Path) -> dict[str, str]:
-    """Writes `manifest.json` anew from the weights that lie in `folder`: after a training, before they ship."""
-    found = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+    """Writes `manifest.json` anew from what lies in `folder`: weights, tuned timesteps, measured tables; after a training, before they ship."""
+    found = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.suffix == ".safetensors" or path.suffixes[-2:] in SHIPPED_JSON}
     (folder / "manifest.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     return found
