@@ -90,7 +90,7 @@ def threads(args: argparse.Namespace) -> None:
     import torch
 
     if args.threads:
-        torch.set_numthreads(args.threads)
+        torch.set_num_threads(args.threads)
 
 
 def share_of(text: str) -> tuple[int, int]:

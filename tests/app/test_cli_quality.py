@@ -18,7 +18,8 @@ def asked(monkeypatch):
 
 def test_the_command_measures_what_it_is_asked_and_names_the_best(vernier, asked, tmp_path):
     status, found = vernier("quality", "--model", "fashion-mnist", "--gamma1", 2, "--steps", "5,10", "--sampler", "ddim,dpmpp-2m", "--mode", "cfg,recfg",
-                            "--tuned", "plain,tuned", "--count", 1004, "--seeds", "0,1", "--out", tmp_path / "q.json", "--best", 20, "--best", 4)
+                            "--tuned", "plain,tuned", "--threads", "1", "--count", 1004, "--seeds", "0,1",
+                            "--out", tmp_path / "q.json", "--best", 20, "--best", 4)
     assert status == 0 and (found["count"], found["floor"], found["measure"], len(found["points"])) == (1000, [8.0, 0.1], "frechet", 3)
     assert [(b["at_most"], b["point"] and b["point"]["sampler"]) for b in found["best"]] == [(20.0, "dpmpp-2m"), (4.0, None)]
     assert found["beaten"] == [{"plain": ["dpmpp-2m", 10, "cfg", False], "tuned": ["ddim", 10, "cfg", True]}]
