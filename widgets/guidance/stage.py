@@ -150,7 +150,7 @@ class Stage(QWidget):
         if self.pages.currentWidget() not in self._extra:  # else the person looks at something else
             self._turn_to(outcome)
         self._arrange(request)
-        waiting = "preview, 4 steps" if outcome.draft else "drawing" if outcome.unfinished else ""
+        waiting = f"preview, {outcome.sides[0].settings.steps} steps" if outcome.draft else "drawing" if outcome.unfinished else ""
         self._draft.setText("" if catalog.is_toy(request.a) else waiting)
 
     def _turn_to(self, outcome: Outcome) -> None:
@@ -188,6 +188,8 @@ class Stage(QWidget):
                  for name, side in zip("AB", sides, strict=False)]
         if len(sides) > 1 and sides[0].model != sides[1].model:
             words = [f"{word}   {catalog.model_word(side.model)}" for word, side in zip(words, sides, strict=True)]
+        if any(side.tuned for side in sides):
+            words = [f"{word}   {'tuned' if side.tuned else 'plain'} timesteps" for word, side in zip(words, sides, strict=True)]
         first, second = self._titles
         show_b = len(sides) > 1 and not (view == "flip" and not self._flipped)
         show_a = not (view == "flip" and self._flipped and len(sides) > 1)

@@ -30,11 +30,13 @@ from widgets.guidance.hub_field import Hub
 from widgets.guidance.insight import Insight, scrolled
 from widgets.guidance.stage import Stage
 from widgets.guidance.training_page import TrainingPage
+from widgets.guidance.tuning_desk import TuningDesk
 from widgets.image_view import to_qimage
 from widgets.plots import Plot
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
 RESULTS = 48  # finished outcomes kept, so that going back costs nothing
+WHOLE_STEPS = 12  # of so many a ratio's drag shows all while it goes on
 FILMS = 3  # of so many their films too
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".bin")
 
@@ -48,11 +50,12 @@ class GuidanceWorkspace(QWidget):
     kept_changed = Signal()
     writing = Signal(str, float)  # a file that is being written in the background: words and how far, below 0 while it waits; no words = none
 
-    def __init__(self, document: Any, worker: Any, samples: Path, background: Any, cache: Path | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Any, worker: Any, samples: Path, background: Any, cache: Path | None = None, own: Path | None = None,
+                 parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document, self._worker, self._background, self._samples = document, worker, background, samples
         self._results: OrderedDict[tuple, Outcome] = OrderedDict()
-        self._sliding, self._smooth, self._filming = False, False, False
+        self._sliding, self._smooth, self._filming = "", False, False
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
         self.grid_run = GridRun(background, self)
@@ -61,6 +64,7 @@ class GuidanceWorkspace(QWidget):
         self.hub = Hub(self, background)
         self.exports = Exports(self, self.stage, self.insight, self.atlas, background, document, samples)
         self.training, self.middle = TrainingPage(background), QStackedWidget()
+        self.tuning = TuningDesk(self, background, document, own)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -82,7 +86,7 @@ class GuidanceWorkspace(QWidget):
         foot.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
         foot.addWidget(self.history)
         column.addLayout(foot)
-        for page in (middle, self.training):
+        for page in (middle, self.training, self.tuning.page):
             self.middle.addWidget(page)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -122,6 +126,8 @@ class GuidanceWorkspace(QWidget):
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
         self.hub.arrived.connect(self._open_pipeline)
+        self.controls.tuning_asked.connect(self.tuning.show)
+        self.tuning.rewritten.connect(self._forget_tuning)
         self.exports.noticed.connect(self.noticed)
         self.exports.worked.connect(self.worked)
         self.exports.films.told.connect(self.writing)
@@ -165,7 +171,9 @@ class GuidanceWorkspace(QWidget):
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
                 "guidance.film": self._film, "guidance.play": self._play, "guidance.save_film": self._save_film,
                 "guidance.grid": self._toggle_grid, "guidance.save_plots": self.exports.save_plots, "guidance.atlas": self._show_atlas,
-                "guidance.hub": self.hub.ask, "guidance.train": self.show_training, "guidance.star": self._star,
+                "guidance.hub": self.hub.ask, "guidance.train": self.show_training, "guidance.tune": self.tuning.show,
+                "guidance.tuned": lambda: self.controls.timesteps.switch.click(), "guidance.compare_tuned": self.controls.compare_plain,
+                "guidance.star": self._star,
                 "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
@@ -174,7 +182,7 @@ class GuidanceWorkspace(QWidget):
     def escape(self) -> bool:
         if self.hub.dismiss():
             return True
-        if self.middle.currentWidget() is self.training:
+        if self.middle.currentWidget() in (self.training, self.tuning.page):
             self.middle.setCurrentIndex(0)
             return True
         if self._filming:
@@ -221,15 +229,18 @@ class GuidanceWorkspace(QWidget):
         if suffix in WEIGHT_SUFFIXES:
             self._document.replace(*opened.with_weights(self._document.request, path))
             return True
+        if suffix == ".json":
+            self._document.replace(*opened.with_tuned(self._document.request, path))
+            return True
         if folders.holds_classes(path):
             return self._open_pictures(path)
         return False
 
     # drawing ---------------------------------------------------------------------------------------------------------
     def _propose(self, request: GuidanceRequest, text: str, gesture: str | None) -> None:
-        self._sliding = gesture is not None
+        self._sliding = gesture or ""
         self._document.replace(request, text, gesture)
-        self._sliding = False
+        self._sliding = ""
 
     def _on_request(self, request: GuidanceRequest) -> None:
         self.middle.setCurrentIndex(0)
@@ -244,7 +255,9 @@ class GuidanceWorkspace(QWidget):
             self._worker.cancel()
             self._show_finished(known)
         elif self._sliding:
-            self._worker.submit(Draw(request, draft=True))
+            ratios = self._sliding == "ratios"  # they act in few steps alone: a draft of four would not show them
+            if not ratios or request.a.steps <= WHOLE_STEPS:
+                self._worker.submit(Draw(request, draft=True, whole=ratios))
             self._rest.start()
         else:
             self._refine()
@@ -347,6 +360,15 @@ class GuidanceWorkspace(QWidget):
         self.stage.closeup.forget(model)
         for key in [key for key in self._results if any(side is not None and side.model == model for side in key)]:
             del self._results[key]
+
+    def _forget_tuning(self, path: str) -> None:
+        """A file of tuned timesteps was written: what was drawn with what it held before is drawn anew."""
+        self.grid_run.forget(path)
+        stale = [key for key in self._results if any(side is not None and side.tuned and side.tuning == path for side in key)]
+        for key in stale:
+            del self._results[key]
+        if _key(self._document.request) in stale:
+            self._refine()
 
     # commands --------------------------------------------------------------------------------------------------------
     def _compare(self) -> None:
