@@ -92,7 +92,7 @@ class LossBars(QWidget):
             painter.drawText(QRectF(0, line - 8, LEFT_PX - 6, 16), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{level:.0e}")
         slot = plot.width() / self._calls
         bar = min(WIDEST_PX, slot * 0.36)
-        every = max(1, math.ceil(44 / slot))
+        every = max(1, math.ceil(36 / slot))
         painter.setPen(Qt.PenStyle.NoPen)
         for call, (before, after, ratio) in self.rows.items():
             middle = plot.left() + (call + 0.5) * slot

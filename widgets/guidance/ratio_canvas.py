@@ -222,6 +222,6 @@ class RatioCanvas(QWidget):
         pitch = next(pitch for pitch in (1, 2, 5, 10, 20, 50, 100, 1000) if pitch >= room)
         painter.setPen(color("muted"))
         for step in range(self.steps):
-            if step == 0 or (step + 1) % pitch == 0:
+            if (step + 1) % pitch == 0:
                 box = QRectF(self.x(step * per) - 16, plot.bottom() + 4, 32, 14)
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(step + 1))

@@ -84,7 +84,7 @@ class TunedTimesteps(QWidget):
         self.body = QWidget(self)
         head = QGridLayout()
         head.setHorizontalSpacing(tokens.SPACE_XS)
-        for column, widget in enumerate((self.name, self.field, self.ones, self.reset)):
+        for column, widget in enumerate((self.name, self.ones, self.field, self.reset)):
             head.addWidget(widget, 0, column)
         head.setColumnStretch(0, 1)
         inner = QVBoxLayout(self.body)

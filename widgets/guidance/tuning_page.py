@@ -21,7 +21,7 @@ from widgets.paint import Caption, GlyphButton
 from widgets.plots import Curve, Plot
 from widgets.vernier_slider import Scale, VernierSlider
 
-DRAWS = Scale(8, 512, 64, 0.1, 0, ticks=((16, "16"), (64, "64"), (256, "256")), log=True)
+DRAWS = Scale(8, 512, 64, 0.1, 3, ticks=((16, "16"), (64, "64"), (256, "256")), log=True)
 SETUP_PX, PLOT_PX = 380, 190
 OBJECTIVE_ROWS = (
     ("teacher", "Teacher match", "Every step is to end where four fine steps of the same model end from the same place"),
@@ -33,6 +33,10 @@ OBJECTIVE_ROWS = (
 TRAINING_ROWS = (("sequential", "In sequence", "Every step starts where the steps tuned before it end, from noise"),
                  ("parallel", "In parallel", "Every step for itself, from the model's own samples put back under noise"))
 CLASS_ROWS = ((False, "All classes", "One schedule for every class"), (True, "This class", "A schedule for the class that is chosen now"))
+
+WHY = ("In few steps a picture strays from the path that the model learned, and its noise is no longer the level that the network is told. Tuning finds, "
+       "call by call, the level to tell it instead: one ratio tau / t each. A ratio is kept only where it helps on draws it was not tuned on.\n\n"
+       "The picture then costs what it cost before. Fewer steps gain more.")
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class TuningPage(QWidget):
             (tokens.BODY_PX, "text"), (tokens.CAPTION_PX, "warn"), (tokens.BODY_PX, "muted"), (tokens.BODY_PX, "text")))
         for label in (self.what, self.note, self.price, self.state):
             label.setWordWrap(True)
-        self.objective, self.training, self.classes = Chips("Objective", OBJECTIVE_ROWS, 2), Chips("Training", TRAINING_ROWS, 2), Chips("For", CLASS_ROWS, 2)
+        self.objective, self.training, self.classes = Chips("Objective", OBJECTIVE_ROWS, 2, frozenset({"paper-unbounded"})), Chips("Training", TRAINING_ROWS, 2), Chips("For", CLASS_ROWS, 2)
         self.draws = VernierSlider("Draws", DRAWS, "Noises that the ratios are tuned on; half as many more judge them. More is surer and slower.")
         for chips, value in ((self.objective, "teacher"), (self.training, "sequential"), (self.classes, False)):
             chips.set_value(value)
@@ -84,9 +88,11 @@ class TuningPage(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(BAR_HEIGHT_PX)
         self.bar.setAccessibleName("Progress of the tuning")
-        self.trials = Plot("Loss of the call under way", "trial", "Mean square of what the objective wants to be zero, at every ratio that was tried.",
-                           height_px=PLOT_PX, y_label="loss")
+        self.trials = Plot("Loss of the call under way, plain = 1", "trial", "Mean square of what the objective wants to be zero, at every ratio that was tried; "
+                           "1 is that of the plain timestep.", height_px=PLOT_PX, y_label="loss (plain = 1)")
         self.bars = LossBars()
+        self.why = Caption(WHY, tokens.BODY_PX, "muted")
+        self.why.setWordWrap(True)
         self._lay_out()
         for signal, slot in ((background.progress, self._on_progress), (background.news, self._on_news), (background.done, self._on_done),
                              (background.failed, self._on_failed), (background.stopped, self._on_stopped), (background.started_, self._on_started)):
@@ -123,6 +129,7 @@ class TuningPage(QWidget):
         left.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(tokens.SPACE_L)
+        right.addWidget(self.why)
         right.addWidget(self.trials)
         right.addWidget(self.bars)
         right.addStretch(1)
@@ -196,6 +203,10 @@ class TuningPage(QWidget):
         for part in (self.cancel, self.bar):
             part.setVisible(self._running)
         self.price.setVisible(not self._running)
+        seen = self._running or bool(self.bars.rows)
+        self.why.setVisible(not seen)
+        for part in (self.trials, self.bars):
+            part.setVisible(seen)
         self.note.setVisible(bool(self.note.text()) and not self._running)
 
     # the run ---------------------------------------------------------------------------------------------------------
@@ -247,7 +258,8 @@ class TuningPage(QWidget):
                 self._trials = []
             self._trials.append((part.call, part.ratio, part.loss))
             losses = np.array([loss for *_, loss in self._trials])
-            self.trials.set_curves([Curve(f"call {part.call + 1}, now at ratio {part.ratio:.4f}", np.arange(1.0, len(losses) + 1), losses)])
+            self.trials.set_curves([Curve(f"call {part.call + 1}, now at ratio {part.ratio:.4f}", np.arange(1.0, len(losses) + 1),
+                                            losses / (losses[0] or 1.0))], y_from_zero=True)
         elif isinstance(part, Tuning):
             self.bars.add(part.found.call, part.found.before, part.found.after, part.found.ratio, part.calls)
 
