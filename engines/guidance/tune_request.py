@@ -17,7 +17,7 @@ TRAININGS = ("sequential", "parallel")
 PARALLEL = ("teacher", "paper", "paper-unbounded")  # the others compare with one path, which only a run from noise has
 MODES = ("cfg", "recfg", "literal", "rescale", "zero-star")  # what a single network call decides; the others move x or remember
 FINE = 4  # teacher's Heun steps inside a step
-TRIALS = 5  # of a search in one dimension, as a rule
+TRIALS = 4  # of a search in one dimension, as a rule
 
 
 @dataclass(frozen=True)

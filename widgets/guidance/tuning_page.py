@@ -70,7 +70,8 @@ class TuningPage(QWidget):
             (tokens.BODY_PX, "text"), (tokens.CAPTION_PX, "warn"), (tokens.BODY_PX, "muted"), (tokens.BODY_PX, "text")))
         for label in (self.what, self.note, self.price, self.state):
             label.setWordWrap(True)
-        self.objective, self.training, self.classes = Chips("Objective", OBJECTIVE_ROWS, 2, frozenset({"paper-unbounded"})), Chips("Training", TRAINING_ROWS, 2), Chips("For", CLASS_ROWS, 2)
+        self.objective = Chips("Objective", OBJECTIVE_ROWS, 2, frozenset({"paper-unbounded"}))
+        self.training, self.classes = Chips("Training", TRAINING_ROWS, 2), Chips("For", CLASS_ROWS, 2)
         self.draws = VernierSlider("Draws", DRAWS, "Noises that the ratios are tuned on; half as many more judge them. More is surer and slower.")
         for chips, value in ((self.objective, "teacher"), (self.training, "sequential"), (self.classes, False)):
             chips.set_value(value)
@@ -88,8 +89,8 @@ class TuningPage(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(BAR_HEIGHT_PX)
         self.bar.setAccessibleName("Progress of the tuning")
-        self.trials = Plot("Loss of the call under way, plain = 1", "trial", "Mean square of what the objective wants to be zero, at every ratio that was tried; "
-                           "1 is that of the plain timestep.", height_px=PLOT_PX, y_label="loss (plain = 1)")
+        self.trials = Plot("Loss of the call under way, plain = 1", "trial", "Mean square of what the objective wants to be zero, at every ratio "
+                           "that was tried; 1 is that of the plain timestep.", height_px=PLOT_PX, y_label="loss (plain = 1)")
         self.bars = LossBars()
         self.why = Caption(WHY, tokens.BODY_PX, "muted")
         self.why.setWordWrap(True)
