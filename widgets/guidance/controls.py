@@ -119,7 +119,7 @@ class Controls(QScrollArea):
         self.seed = SeedField()
         self.seed.changed.connect(lambda value: self._propose("seed", value, "seed"))
         self.timesteps = TunedTimesteps()
-        self.timesteps.toggled.connect(lambda on: self._propose("tuned", on, "tuned timesteps" if on else "plain timesteps"))
+        self.timesteps.toggled.connect(self._tune)
         self.timesteps.proposed.connect(lambda ratios, text, gesture: self._propose("ratios", ratios, text, gesture))
         self.timesteps.released.connect(self.released)
         self.timesteps.compare_asked.connect(self.compare_plain)
@@ -329,6 +329,12 @@ class Controls(QScrollArea):
         else:
             request = replace(request, a=tuned, b=None if compared else plain(tuned))
         self.proposed.emit(request, "compare with plain timesteps", None)
+
+    def _tune(self, on: bool) -> None:
+        """Tuned or plain timesteps; the editor that unfolds comes into sight."""
+        self._propose("tuned", on, "tuned timesteps" if on else "plain timesteps")
+        if on:
+            QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.timesteps))
 
     def _compare_constant(self) -> None:
         """The other side becomes CFG with the curve's constant, or goes when it is that already."""
