@@ -30,15 +30,17 @@ from torch import Tensor
 from engines.diffusion import samplers
 from engines.guidance.guide import Call, Guide, call_at, guided_steps, latest, plan
 from engines.guidance.request import RATIO, Sampling
-from engines.guidance.tune_request import FINE
+from engines.guidance.tune_request import ALL, DAMPING, FINE, ROUNDS
+from engines.guidance.tune_request import OBJECTIVES as OBJECTIVES
+from engines.guidance.tune_request import PARALLEL as PARALLEL
+from engines.guidance.tune_request import TRAININGS as TRAININGS
 from engines.job import Job
 from engines.parallel import Group
 
 BOUNDS = 0.9, 1.1
 WIDE = 0.8, 1.25  # of endpoint, whose loss cannot be fooled by a step that does nothing
 PROBE = 0.02  # from 1, for the slope of e
-ROUNDS = 2  # of Levenberg-Marquardt
-DAMPING, PULL = (1e-3, 1e-1, 1.0), 1e-3  # tried in every round; towards r = 1 in flat directions, as a share of the largest curvature
+PULL = 1e-3  # towards r = 1 in flat directions, as a share of the largest curvature
 RATE, BETAS = 2e-3, (0.9, 0.999)
 MINIBATCH = 16
 HISTORY = {"dpmpp-2m": 1, "deis": samplers.DEIS_ORDER - 1}  # steps that a multistep solver looks back
@@ -269,6 +271,7 @@ def _together(run: Run, calls: list[int], job: Job, group: Group, told: Callable
         e = finished(ratios, [], answers)
         first = best = _losses(e, held, group)
         tried = [(ratios, *best)]
+        run.tried(ALL, 1.0, best[0])
         for _ in range(ROUNDS):
             columns = []
             for k in range(n):
@@ -292,6 +295,7 @@ def _together(run: Run, calls: list[int], job: Job, group: Group, told: Callable
                 break
             gained, best, ratios, e, answers = 1 - losses[0] / best[0], losses, moved, e_moved, asked
             tried.append((ratios, *best))
+            run.tried(ALL, float(ratios.mean()), best[0])
             for entry in _all_found(run, calls, tried, first, best):
                 told(entry)
             if gained < 0.01:

@@ -17,6 +17,8 @@ TRAININGS = ("sequential", "parallel")
 PARALLEL = ("teacher", "paper", "paper-unbounded")  # the others compare with one path, which only a run from noise has
 MODES = ("cfg", "recfg", "literal", "rescale", "zero-star")  # what a single network call decides; the others move x or remember
 FINE = 4  # teacher's Heun steps inside a step
+ROUNDS, DAMPING = 2, (1e-3, 1e-1, 1.0)  # of Levenberg-Marquardt, where all ratios are found together; every damping is tried in every round
+ALL = -1  # in place of a network call: all of them
 TRIALS = 4  # of a search in one dimension, as a rule
 
 
@@ -77,7 +79,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Trial:
-    """News of a `live` job: network call `call` of schedule `index` was tried at a ratio."""
+    """News of a `live` job: network call `call` of schedule `index` was tried at a ratio; ALL of them with their mean after a round."""
 
     index: int
     call: int
@@ -108,7 +110,10 @@ def evaluations(request: TuneRequest) -> int:
         steps, twice = settings.steps, settings.sampler in ASKS_TWICE
         calls = (steps - 1) * (2 if twice else 1)
         path = 2 * FINE * steps if request.training == "parallel" or request.objective in ("trajectory", "endpoint") else 0
-        behind = (calls + 1) / 2 if request.objective == "endpoint" else 1.5 if twice else 1.0  # calls that a trial asks
+        if request.objective == "endpoint":
+            total += path + (calls + 1) + ROUNDS * (calls * (calls + 3) // 2 + len(DAMPING) * (calls + 1))
+            continue
+        behind = 1.5 if twice else 1.0  # calls that a trial asks
         if request.objective.startswith("paper"):
             trials = 3 * request.iterations if request.iterations else TRIALS
             each = 1 + trials * (behind + 1)

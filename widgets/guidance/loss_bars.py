@@ -22,7 +22,7 @@ class LossBars(QWidget):
         self.setToolTip("Loss on draws that were not tuned on: before (at ratio 1) and after. A ratio is kept only where this loss went down.")
         self.setFixedHeight(HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.rows: dict[int, tuple[float, float, float]] = {}  # call -> before, after, ratio
+        self.rows: dict[int, tuple[float, float, float | None]] = {}  # call -> before, after, ratio; None for all together
         self._calls, self.of = 0, ""
 
     def begin(self, steps: int, of: str) -> None:
@@ -30,14 +30,15 @@ class LossBars(QWidget):
         self.rows, self._calls, self.of = {}, max(1, steps - 1), of
         self._describe()
 
-    def add(self, call: int, before: float, after: float, ratio: float, calls: int) -> None:
+    def add(self, call: int, before: float, after: float, ratio: float | None, calls: int) -> None:
         """A call that was just tuned, of `calls`."""
         self.rows[call], self._calls = (before, after, ratio), calls
         self._describe()
 
     def _describe(self) -> None:
-        self.setAccessibleDescription("; ".join(f"call {k + 1}: {before:.3g} to {after:.3g} at ratio {ratio:.4f}"
-                                                for k, (before, after, ratio) in sorted(self.rows.items())))
+        self.setAccessibleDescription("; ".join(
+            f"call {k + 1}: {before:.3g} to {after:.3g} at ratio {ratio:.4f}" if ratio else f"picture: {before:.3g} to {after:.3g}"
+            for k, (before, after, ratio) in sorted(self.rows.items())))
         self.update()
 
     def span(self) -> tuple[float, float]:
@@ -53,7 +54,8 @@ class LossBars(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(color("text"))
         painter.setFont(font(tokens.BODY_PX, semibold=True))
-        painter.drawText(QRectF(0, 0, self.width(), 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "Loss of every call")
+        title = "Loss of every call" if all(ratio for *_, ratio in self.rows.values()) else "Error of the finished picture"
+        painter.drawText(QRectF(0, 0, self.width(), 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
         painter.setFont(font(tokens.CAPTION_PX))
         painter.setPen(color("muted"))
         if not self.rows:
@@ -100,6 +102,6 @@ class LossBars(QWidget):
             painter.fillRect(QRectF(middle + 0.5, y(after), bar, plot.bottom() - y(after)), color("accent"))
             if call % every == 0:
                 painter.setPen(color("muted"))
-                painter.drawText(QRectF(middle - 24, plot.bottom() + 2, 48, 14), Qt.AlignmentFlag.AlignCenter, f"{call + 1}")
+                painter.drawText(QRectF(middle - 24, plot.bottom() + 2, 48, 14), Qt.AlignmentFlag.AlignCenter, f"{call + 1}" if ratio else "picture")
                 painter.setPen(color("text"))
-                painter.drawText(QRectF(middle - 24, plot.bottom() + 16, 48, 14), Qt.AlignmentFlag.AlignCenter, f"{ratio:.3f}")
+                painter.drawText(QRectF(middle - 24, plot.bottom() + 16, 48, 14), Qt.AlignmentFlag.AlignCenter, f"{ratio:.3f}" if ratio else "")

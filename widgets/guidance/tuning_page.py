@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from engines.guidance.request import Sampling
-from engines.guidance.tune_request import MODES, PARALLEL, Trial, TuneRequest, TuneTask, Tuning, evaluations
+from engines.guidance.tune_request import ALL, MODES, PARALLEL, Trial, TuneRequest, TuneTask, Tuning, evaluations
 from engines.job import EngineError
 from widgets import tokens
 from widgets.fields import Chips, Labelled
@@ -26,7 +26,7 @@ SETUP_PX, PLOT_PX = 380, 190
 OBJECTIVE_ROWS = (
     ("teacher", "Teacher match", "Every step is to end where four fine steps of the same model end from the same place"),
     ("trajectory", "Path match", "Every step is to end on one fine path from noise, so that errors made before are mended too"),
-    ("endpoint", "Picture match", "The finished picture is to be that of the fine path: the truest aim, and by far the slowest"),
+    ("endpoint", "Picture match", "The finished picture is to be that of the fine path: all ratios are found together, from the error of the picture itself"),
     ("paper", "Paper", "TimeTuner's own loss with ratios held in 0.9 to 1.1: the prediction after a step is to be the one before it"),
     ("paper-unbounded", "Paper, unbounded (expert)", "TimeTuner's own loss without bounds. It over-corrects where steps are few."),
 )
@@ -228,6 +228,9 @@ class TuningPage(QWidget):
         self.changed.emit("Tuning")
         self._show_state()
 
+    def _together(self) -> bool:
+        return self._job is not None and self._job[1].objective == "endpoint"
+
     def running(self) -> bool:
         return self._running
 
@@ -259,10 +262,13 @@ class TuningPage(QWidget):
                 self._trials = []
             self._trials.append((part.call, part.ratio, part.loss))
             losses = np.array([loss for *_, loss in self._trials])
-            self.trials.set_curves([Curve(f"call {part.call + 1}, now at ratio {part.ratio:.4f}", np.arange(1.0, len(losses) + 1),
-                                            losses / (losses[0] or 1.0))], y_from_zero=True)
+            where = f"all calls, mean ratio {part.ratio:.4f}" if part.call == ALL else f"call {part.call + 1}, now at ratio {part.ratio:.4f}"
+            self.trials.set_curves([Curve(where, np.arange(1.0, len(losses) + 1), losses / (losses[0] or 1.0))], y_from_zero=True)
         elif isinstance(part, Tuning):
-            self.bars.add(part.found.call, part.found.before, part.found.after, part.found.ratio, part.calls)
+            if self._together():  # every call tells the same: the loss is the finished picture's
+                self.bars.add(0, part.found.before, part.found.after, None, 1)
+            else:
+                self.bars.add(part.found.call, part.found.before, part.found.after, part.found.ratio, part.calls)
 
     def _on_done(self, ticket: int, result: Any) -> None:
         if ticket != self._ticket or not self._running:
@@ -280,4 +286,4 @@ class TuningPage(QWidget):
 
     def _on_stopped(self, ticket: int) -> None:
         if ticket == self._ticket and self._running:
-            self._end("Cancelled. Calls that were tuned are kept: tuning the same again goes on from there.")
+            self._end("Cancelled." + ("" if self._together() else " Calls that were tuned are kept: tuning the same again goes on from there."))
