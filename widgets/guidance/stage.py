@@ -121,6 +121,10 @@ class Stage(QWidget):
         for title in self._titles:
             title.hide()
 
+    def aside(self) -> bool:
+        """Whether a page stands in the picture's place."""
+        return self.pages.currentWidget() in self._extra
+
     def leave_page(self, request: GuidanceRequest) -> None:
         """Back to the picture."""
         self.pages.setCurrentWidget(self.toys if self.outcome is not None and self.outcome.sides[0].toy is not None else self._pair)
@@ -195,7 +199,7 @@ class Stage(QWidget):
         show_a = not (view == "flip" and self._flipped and len(sides) > 1)
         first.setText(words[0])
         second.setText(words[1] if len(words) > 1 else "")
-        aside = self.pages.currentWidget() in self._extra
+        aside = self.aside()
         first.setVisible(show_a and not aside)
         second.setVisible(show_b and not aside)
 

@@ -23,6 +23,7 @@ class TuningDesk(QObject):
         self.page.left.connect(lambda: window.middle.setCurrentIndex(0))
         self.page.changed.connect(window.controls.show_tuning)
         self.page.tuned.connect(self._use)
+        window.atlas.changed.connect(self._refresh)  # a finished picture has told how fast the model is here
 
     def show(self) -> None:
         """The page over the pictures, for the side that the controls show."""
@@ -30,6 +31,10 @@ class TuningDesk(QObject):
             self.page.show_asked(self._asked())
         self._window.middle.setCurrentWidget(self.page)
         self.page.setFocus()
+
+    def _refresh(self) -> None:
+        if self.page.isVisible() and not self.page.running():
+            self.page.show_asked(self._asked())
 
     def _asked(self) -> Asked:
         settings, names = self._window.controls.shown(), self._window.controls.class_names()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from widgets.plots import Curve, Plot
 from widgets.vernier_slider import Scale, VernierSlider
 
 DRAWS = Scale(8, 512, 64, 0.1, 3, ticks=((16, "16"), (64, "64"), (256, "256")), log=True)
-SETUP_PX, PLOT_PX = 380, 190
+SETUP_PX, PLOT_PX = 320, 190
+CALL_S = 3e-3  # what a network call takes however small the network (measured on the toys)
 OBJECTIVE_ROWS = (
     ("teacher", "Teacher match", "Every step is to end where four fine steps of the same model end from the same place"),
     ("trajectory", "Path match", "Every step is to end on one fine path from noise, so that errors made before are mended too"),
@@ -61,7 +63,7 @@ class TuningPage(QWidget):
         self.setObjectName("stage")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Tune timesteps, page")
-        self._background, self._ticket, self._running = background, 0, False
+        self._background, self._ticket, self._running, self._began = background, 0, False, monotonic()
         self._asked: Asked | None = None
         self._job: tuple[Asked, TuneRequest] | None = None
         self._trials: list[tuple[int, float, float]] = []
@@ -89,7 +91,7 @@ class TuningPage(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(BAR_HEIGHT_PX)
         self.bar.setAccessibleName("Progress of the tuning")
-        self.trials = Plot("Loss of the call under way, plain = 1", "trial", "Mean square of what the objective wants to be zero, at every ratio "
+        self.trials = Plot("Loss of the call under way", "trial", "Mean square of what the objective wants to be zero, at every ratio "
                            "that was tried; 1 is that of the plain timestep.", height_px=PLOT_PX, y_label="loss (plain = 1)")
         self.bars = LossBars()
         self.why = Caption(WHY, tokens.BODY_PX, "muted")
@@ -188,8 +190,9 @@ class TuningPage(QWidget):
         except EngineError as error:
             self.price.setText(f"{error} {error.remedy}")
             return self._show_state(fits=False)
-        count = evaluations(request) * (request.draws + request.draws // 2)
-        seconds = count * asked.seconds_each * BESIDE_WORK
+        draws, asks = request.draws + request.draws // 2, evaluations(request)
+        count = asks * draws
+        seconds = asks * max(draws * asked.seconds_each, CALL_S) * BESIDE_WORK if asked.seconds_each else 0.0
         self.price.setText(f"{count:,} network evaluations" + (f", about {spoken(seconds)} in the background." if seconds else ". How long they take is "
                                                                "known after the first picture."))
         if asked.out is None:
@@ -246,12 +249,15 @@ class TuningPage(QWidget):
 
     def _on_started(self, ticket: int) -> None:
         if ticket == self._ticket and self._running:
+            self._began = monotonic()
             self._say("Starting")
 
     def _on_progress(self, ticket: int, fraction: float, text: str) -> None:
         if ticket == self._ticket and self._running:
             self.bar.setValue(round(1000 * fraction))
-            self._say(text[:1].upper() + text[1:])
+            told, passed = text.rpartition(": ")[2], monotonic() - self._began
+            left = f", about {spoken(passed * (1 - fraction) / fraction)} left" if passed > 2 and fraction > 0.02 else ""
+            self._say(f"{told[:1].upper()}{told[1:]}{left}")
             self.changed.emit(f"{fraction:.0%}")
 
     def _on_news(self, ticket: int, part: Any) -> None:
@@ -262,7 +268,7 @@ class TuningPage(QWidget):
                 self._trials = []
             self._trials.append((part.call, part.ratio, part.loss))
             losses = np.array([loss for *_, loss in self._trials])
-            where = f"all calls, mean ratio {part.ratio:.4f}" if part.call == ALL else f"call {part.call + 1}, now at ratio {part.ratio:.4f}"
+            where = f"all calls, mean ratio {part.ratio:.4f}; plain = 1" if part.call == ALL else f"call {part.call + 1}, at ratio {part.ratio:.4f}; plain = 1"
             self.trials.set_curves([Curve(where, np.arange(1.0, len(losses) + 1), losses / (losses[0] or 1.0))], y_from_zero=True)
         elif isinstance(part, Tuning):
             if self._together():  # every call tells the same: the loss is the finished picture's

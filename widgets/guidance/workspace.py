@@ -122,7 +122,7 @@ class GuidanceWorkspace(QWidget):
         self.training.rewritten.connect(self._forget)
         self.training.changed.connect(self.controls.show_training)
         self.training.kept_changed.connect(self.kept_changed)
-        self.stage.pages.currentChanged.connect(lambda _: self.middle.setCurrentIndex(0))  # a grid or an atlas was asked for
+        self.stage.pages.currentChanged.connect(lambda _: self.stage.aside() and self.middle.setCurrentIndex(0))  # a grid or an atlas was asked for
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
         self.hub.arrived.connect(self._open_pipeline)
