@@ -22,7 +22,7 @@ from widgets.paint import Caption, GlyphButton
 from widgets.plots import Curve, Plot
 from widgets.vernier_slider import Scale, VernierSlider
 
-DRAWS = Scale(8, 512, 64, 0.1, 3, ticks=((16, "16"), (64, "64"), (256, "256")), log=True)
+DRAWS = Scale(8, 512, TuneRequest().draws, 0.1, 3, ticks=((16, "16"), (64, "64"), (256, "256")), log=True)
 SETUP_PX, PLOT_PX = 320, 190
 CALL_S = 3e-3  # what a network call takes however small the network (measured on the toys)
 OBJECTIVE_ROWS = (
@@ -75,7 +75,7 @@ class TuningPage(QWidget):
         self.objective = Chips("Objective", OBJECTIVE_ROWS, 2, frozenset({"paper-unbounded"}))
         self.training, self.classes = Chips("Training", TRAINING_ROWS, 2), Chips("For", CLASS_ROWS, 2)
         self.draws = VernierSlider("Draws", DRAWS, "Noises that the ratios are tuned on; half as many more judge them. More is surer and slower.")
-        for chips, value in ((self.objective, "teacher"), (self.training, "sequential"), (self.classes, False)):
+        for chips, value in ((self.objective, TuneRequest().objective), (self.training, "sequential"), (self.classes, False)):
             chips.set_value(value)
             chips.changed.connect(lambda _: self._tell())
         self.draws.changed.connect(lambda _: self._tell())
