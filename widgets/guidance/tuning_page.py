@@ -36,8 +36,8 @@ TRAINING_ROWS = (("sequential", "In sequence", "Every step starts where the step
                  ("parallel", "In parallel", "Every step for itself, from the model's own samples put back under noise"))
 CLASS_ROWS = ((False, "All classes", "One schedule for every class"), (True, "This class", "A schedule for the class that is chosen now"))
 
-WHY = ("In few steps a picture strays from the path that the model learned, and its noise is no longer the level that the network is told. Tuning finds, "
-       "call by call, the level to tell it instead: one ratio tau / t each. A ratio is kept only where it helps on draws it was not tuned on.\n\n"
+WHY = ("In few steps a picture strays from the path that the model learned, and its noise is no longer the level that the network is told. Tuning finds "
+       "the level to tell it instead: one ratio tau / t a network call. What it finds is kept only where it helps on draws that it was not tuned on.\n\n"
        "The picture then costs what it cost before. Fewer steps gain more.")
 
 

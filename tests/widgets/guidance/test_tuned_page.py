@@ -51,10 +51,12 @@ def test_the_button_opens_the_page_for_the_side_in_sight_and_escape_leaves(desk)
 
 def test_tuning_writes_into_the_persons_folder_and_is_drawn_with_in_one_undo_step(desk, tmp_path):
     desk.workspace.commands()["guidance.tune"]()
+    assert page(desk).objective.buttons[TuneRequest().objective].isChecked()  # the tuner's own default
+    page(desk).objective.buttons["teacher"].click()
     page(desk).start.click()
     task, steps = desk.background.tasks[-1], desk.document.undo_stack.count()
     assert isinstance(task, TuneTask) and task.live and Path(task.out) == tmp_path / "own" / "toy-gauss.tuned.json"
-    assert task.request == TuneRequest("toy-gauss", ("ddim",), (5,), (None,), (2.0,), "cfg")
+    assert task.request == TuneRequest("toy-gauss", ("ddim",), (5,), (None,), (2.0,), "cfg", "teacher")
     ticket = len(desk.background.tasks)
     desk.background.news.emit(ticket, Trial(0, 1, 0.98, 2.0))
     desk.background.news.emit(ticket, Trial(0, 1, 1.05, 0.5))
@@ -69,6 +71,19 @@ def test_tuning_writes_into_the_persons_folder_and_is_drawn_with_in_one_undo_ste
     assert "50%" in page(desk).state.text() and not page(desk).running()
     desk.document.undo_stack.undo()
     assert desk.document.request.a == TOY
+
+
+def test_where_all_calls_are_found_together_the_error_of_the_picture_is_shown_over_rounds(desk):
+    desk.workspace.commands()["guidance.tune"]()
+    page(desk).objective.buttons["endpoint"].click()
+    page(desk).start.click()
+    ticket = len(desk.background.tasks)
+    for part in (Trial(0, ALL, 1.0, 0.4), Trial(0, ALL, 0.97, 0.1), Tuning(0, 1, TOY, Found(), 4)):
+        desk.background.news.emit(ticket, part)
+    assert list(page(desk).trials.curves[0].y) == [1.0, 0.25] and page(desk).bars.rows == {0: (1e-2, 1e-3, None)}
+    page(desk).bars.grab()
+    page(desk).cancel.click()
+    assert page(desk).state.text() == "Cancelled."  # nothing is kept to go on from
 
 
 def test_cancel_ends_it_at_once_and_the_request_stays(desk):
@@ -125,6 +140,7 @@ def test_modes_that_no_single_call_decides_are_tuned_under_cfg_and_it_says_so(de
 
 def test_an_objective_that_follows_one_path_is_trained_in_sequence(desk):
     desk.workspace.commands()["guidance.tune"]()
+    page(desk).objective.buttons["teacher"].click()
     page(desk).training.buttons["parallel"].click()
     assert page(desk).request().training == "parallel"
     page(desk).objective.buttons["endpoint"].click()
