@@ -29,7 +29,7 @@ from widgets.welcome import Welcome
 
 SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (880, 540), 1120, 2000
 CLOSE_MS = 30_000  # importing torch on a busy machine takes longer than any engine step
-FILTER = "Vernier (*.vernier *.png *.safetensors);;All files (*)"
+FILTER = "Vernier (*.vernier *.png *.safetensors *.tuned.json);;All files (*)"
 MARKS = (
     ("Drag \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}",
      "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
@@ -143,7 +143,7 @@ class Window(QMainWindow):
             "help.welcome": self._show_welcome, "help.about": self._about}
         slots |= {f"view.{choice}": lambda _=True, choice=choice: self._choose_theme(choice) for choice in ("system", "dark", "light")}
         for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "atlas", "film", "play", "save_film",
-                     "quality", "save_plots", "hub", "train", "new_seed", "lock_seed", "star", "smooth"):
+                     "quality", "save_plots", "hub", "train", "tune", "tuned", "compare_tuned", "new_seed", "lock_seed", "star", "smooth"):
             slots[f"guidance.{name}"] = lambda *on, name=name: self._command(f"guidance.{name}", *on)
         return slots
 

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any
 
 import resources
-from app.settings import cache
+from app.settings import cache, home
 from engines.guidance.request import GuidanceRequest, unwrap, wrap
 from engines.job import Engine, Job, Task
 
@@ -56,7 +56,7 @@ class LazyEngine:
 def _guidance_widget(document: Any, worker: Any, background: Any) -> Any:
     from widgets.guidance.workspace import GuidanceWorkspace
 
-    return GuidanceWorkspace(document, worker, resources.path("samples"), background, cache())
+    return GuidanceWorkspace(document, worker, resources.path("samples"), background, cache(), home() / "tuned")
 
 
 def _guidance_engine(device: str) -> Engine:

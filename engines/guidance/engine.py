@@ -146,7 +146,7 @@ class GuidanceEngine:
         """The file of tuned timesteps that the settings name, or the one beside their model. EngineError saying how to make it."""
         name, beside = settings.model, self.beside(settings.model, "tuned")
         path = Path(settings.tuning) if settings.tuning else beside
-        key = f"{name}\n{path}"
+        key = f"{name}\n{path}\n{path.stat().st_mtime_ns if path.exists() else 0}"  # a file may be tuned further while it is in use
         if key not in self._tunings:
             if not path.exists():
                 raise EngineError(f"{Path(name).name} has no tuned timesteps{' at ' + path.name if settings.tuning else ''}.",
@@ -157,13 +157,21 @@ class GuidanceEngine:
         return self._tunings[key]
 
     def _asked_at(self, settings: Sampling) -> Tuned:
-        """As `tuned`; where nobody named a file and none fits, plain timesteps and a note that says so."""
+        """As `tuned`, with what the file has where a hand has set others. Plain timesteps and a note where nothing fits; a file that was named
+        and will not do at all (another model's, damaged, not there) is an EngineError.
+        """
+        if not settings.tuned:
+            return PLAIN
         try:
-            return self.tuned(settings)
+            found = self.tunings(settings).find(settings)
         except EngineError as error:
-            if settings.tuning:
+            soft = isinstance(error, tunings.NoSchedule)
+            if settings.tuning and not settings.ratios and not soft:
                 raise
-            return Tuned((), (f"plain timesteps: {error}",))
+            there = Path(settings.tuning or self.beside(settings.model, "tuned")).exists()
+            missing = self.tunings(settings).instead(settings) if soft else str(error) if there else "There are no tuned timesteps for this model yet."
+            return Tuned(settings.ratios, () if settings.ratios else (f"plain timesteps: {error}",), missing=missing)
+        return replace(found, ratios=settings.ratios, notes=(), hash="") if settings.ratios else found
 
     def _corrected(self, settings: Sampling) -> tuple[Sampling, Correction | None, str, tuple[str, ...]]:
         """Mode "calibrated": the settings with the noise level in force, the correction, its file's hash, and what to tell."""
@@ -260,7 +268,8 @@ class GuidanceEngine:
         images = np.concatenate(done)
         return side(images, network_seconds=network, nfe=nfe, clipped=clipped, per_step=per_step,
                     notes=notes(settings, model.schedule, calls) + told + tuned.notes + model.notes(settings),
-                    against=known and known.against(settings.label, images), unknown=unknown, film=recorder and recorder.film())
+                    against=known and known.against(settings.label, images), unknown=unknown, film=recorder and recorder.film(),
+                    ratios=tuned.ratios, filed=tuned.filed, untuned=tuned.missing)
 
 
 class _Recorder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engines.diffusion.solver_names import evaluations
 from engines.guidance.outcome import Side
-from engines.guidance.request import DRAFT_POINTS, TOYS, Grid, GuidanceRequest, Sampling
+from engines.guidance.request import DRAFT_POINTS, TOYS, Grid, GuidanceRequest, Sampling, refitted
 from engines.job import EngineError, Job
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def cell_settings(base: Sampling, grid: Grid, row: int, column: int) -> Sampling
     changes = {grid.x: grid.x_values[column]} | ({grid.y: grid.y_values[row]} if grid.y is not None else {})
     for name in ONLY_IN.keys() & changes.keys():
         changes.setdefault("mode", ONLY_IN[name])
-    settings = replace(base, **changes)
+    settings = refitted(base, replace(base, **changes))
     return replace(settings, count=DRAFT_POINTS if settings.model in TOYS else grid.each)
 
 

@@ -87,6 +87,9 @@ class Side:
     rectified: Curve = ()  # mode "curve": r of the model's ReCFG table, its mean over pixels, over rho
     tuned_level: float = TUNED  # mode "curve": the noise level that the calibrated mode guides below
     film: Film | None = None
+    ratios: tuple[float, ...] = ()  # tau / t of every network call in force, set by hand where the settings hold some; empty = plain
+    filed: tuple[float, ...] = ()  # what the file of tuned timesteps has for these settings, in force or not
+    untuned: str = ""  # tuned timesteps were asked for: why no file has them, and what there is instead
 
 
 @dataclass(frozen=True)

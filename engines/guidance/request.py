@@ -244,6 +244,18 @@ def opposite(settings: Sampling) -> Sampling:
     return replace(settings, **in_mode(settings, "recfg" if settings.mode == "cfg" else "cfg"))
 
 
+def refitted(before: Sampling, after: Sampling) -> Sampling:
+    """`after`, which `before` became, without what no longer fits: ratios set by hand for another sampler, number of steps or model, and a
+    file of tuned timesteps of another model.
+    """
+    changes: dict[str, Any] = {}
+    if after.ratios and after.ratios == before.ratios and any(getattr(before, name) != getattr(after, name) for name in ("sampler", "steps", "model")):
+        changes["ratios"] = ()
+    if after.tuning and after.tuning == before.tuning and before.model != after.model:
+        changes["tuning"] = ""
+    return replace(after, **changes) if changes else after
+
+
 def in_mode(settings: Sampling, mode: str) -> dict[str, Any]:
     """What changes with the mode. The noise level of the calibrated mode is its own: it neither comes from another mode nor goes along."""
     crossing = (settings.mode == "calibrated") != (mode == "calibrated")
@@ -254,17 +266,18 @@ def in_mode(settings: Sampling, mode: str) -> dict[str, Any]:
 class Draw:
     """What the window sends to its engine: the request, as a quick draft while a control is held or in full.
 
-    `film` asks for the images after every step as well.
+    `film` asks for the images after every step as well; a `whole` draft takes all steps, for what would not be seen in four.
     """
 
     request: GuidanceRequest
     draft: bool = False
     film: bool = False
+    whole: bool = False
 
     def sides(self) -> list[Sampling]:
         """A and, if asked for, B. A draft takes four steps of a network; a toy has the time for all, with fewer points."""
         sides = [side for side in (self.request.a, self.request.b) if side is not None]
-        return [_drafted(side) for side in sides] if self.draft else sides
+        return [_drafted(side) for side in sides] if self.draft and not self.whole else sides
 
 
 def _drafted(side: Sampling) -> Sampling:

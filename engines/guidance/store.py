@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engines.guidance.engine import GuidanceEngine
 
 FOLDER = ".cells"
-NUMBERS = ("seconds", "network_seconds", "nfe", "model_hash", "table_hash", "clipped", "class_names", "notes")
+NUMBERS = ("seconds", "network_seconds", "nfe", "model_hash", "table_hash", "clipped", "class_names", "notes", "ratios", "filed", "untuned")
 ARRAYS = ("images", "points", "trajectories")
 
 
@@ -50,7 +50,7 @@ class Store:
             about = json.loads(str(arrays.pop("about")))
             if about.pop("settings") != json.loads(json.dumps(settings.to_dict())) or not self._same_files(settings, about):
                 return None
-            about |= {name: tuple(about[name]) for name in ("class_names", "notes")}
+            about |= {name: tuple(about[name]) for name in ("class_names", "notes", "ratios", "filed") if name in about}
             per_step = {name.partition("/")[2]: values for name, values in arrays.items() if name.startswith("per_step/")}
             kept = {name: arrays[name] for name in ARRAYS if name in arrays}
             return Side(settings, per_step=per_step, toy=_numbers(settings, kept), **kept, **about)

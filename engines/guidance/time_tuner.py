@@ -30,18 +30,17 @@ from torch import Tensor
 from engines.diffusion import samplers
 from engines.guidance.guide import Call, Guide, call_at, guided_steps, latest, plan
 from engines.guidance.request import RATIO, Sampling
+from engines.guidance.tune_request import ALL, DAMPING, FINE, ROUNDS
+from engines.guidance.tune_request import OBJECTIVES as OBJECTIVES
+from engines.guidance.tune_request import PARALLEL as PARALLEL
+from engines.guidance.tune_request import TRAININGS as TRAININGS
 from engines.job import Job
 from engines.parallel import Group
 
-OBJECTIVES = ("teacher", "trajectory", "endpoint", "paper", "paper-unbounded")
-TRAININGS = ("sequential", "parallel")
-PARALLEL = ("teacher", "paper", "paper-unbounded")  # the others compare with one path, which only a run from noise has
 BOUNDS = 0.9, 1.1
 WIDE = 0.8, 1.25  # of endpoint, whose loss cannot be fooled by a step that does nothing
-FINE = 4  # teacher's Heun steps inside a step
 PROBE = 0.02  # from 1, for the slope of e
-ROUNDS = 2  # of Levenberg-Marquardt
-DAMPING, PULL = (1e-3, 1e-1, 1.0), 1e-3  # tried in every round; towards r = 1 in flat directions, as a share of the largest curvature
+PULL = 1e-3  # towards r = 1 in flat directions, as a share of the largest curvature
 RATE, BETAS = 2e-3, (0.9, 0.999)
 MINIBATCH = 16
 HISTORY = {"dpmpp-2m": 1, "deis": samplers.DEIS_ORDER - 1}  # steps that a multistep solver looks back
@@ -82,6 +81,7 @@ class Run:
         self.ends = [*self.times[1:], None]
         self.guided = guided_steps(settings, model.schedule)
         self.evaluations = 0
+        self.tried: Callable[[int, float, float], None] = lambda k, r, loss: None  # hears of every trial
 
     def ask(self, k: int, x: Tensor, r: Any = 1.0) -> Tensor:
         """eps_hat of network call k at tau = r t."""
@@ -271,6 +271,7 @@ def _together(run: Run, calls: list[int], job: Job, group: Group, told: Callable
         e = finished(ratios, [], answers)
         first = best = _losses(e, held, group)
         tried = [(ratios, *best)]
+        run.tried(ALL, 1.0, best[0])
         for _ in range(ROUNDS):
             columns = []
             for k in range(n):
@@ -294,6 +295,7 @@ def _together(run: Run, calls: list[int], job: Job, group: Group, told: Callable
                 break
             gained, best, ratios, e, answers = 1 - losses[0] / best[0], losses, moved, e_moved, asked
             tried.append((ratios, *best))
+            run.tried(ALL, float(ratios.mean()), best[0])
             for entry in _all_found(run, calls, tried, first, best):
                 told(entry)
             if gained < 0.01:
@@ -324,6 +326,7 @@ def _search(residual: Callable[[Any], Tensor], run: Run, bounds: tuple[float, fl
         with torch.no_grad():
             e = residual(r)
         tried.append((r, *_losses(e, held, group)))
+        run.tried(k, *tried[-1][:2])
         job.progress(0.2 + 0.8 * (k + min(len(tried) / 5, 1)) / total, 1, f"network call {k + 1} of {total}")
         return e[:-held]
 
@@ -362,6 +365,7 @@ def _descend(residual: Callable[[Any], Tensor], run: Run, bounds: tuple[float, f
         e = residual(r)
         if i % max(1, iterations // 20) == 0:
             tried.append((float(r.detach()), *_losses(e, held, group)))
+            run.tried(k, *tried[-1][:2])
         loss = e[:-held].square().flatten(1).sum(1).mean()
         optimiser.zero_grad()
         loss.backward()
@@ -373,4 +377,5 @@ def _descend(residual: Callable[[Any], Tensor], run: Run, bounds: tuple[float, f
     final = round(float(r.detach()), 5)
     with torch.no_grad():
         tried.append((final, *_losses(residual(final), held, group)))
+    run.tried(k, *tried[-1][:2])
     return tried

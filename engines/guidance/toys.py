@@ -54,7 +54,7 @@ def sample(settings: Sampling, job: Job, memo: Memo | None = None, film: bool = 
     return Side(asked, points=points, trajectories=np.stack(paths), seconds=seconds, network_seconds=guide.network_seconds,
                 nfe=guide.nfe, class_names=names, per_step={k: np.array(v) for k, v in guide.record.items()} | guide.samples_seen(),
                 toy=numbers(model, settings, c, points), notes=notes(settings, model.schedule, calls) + tuned.notes, against=against(model, c, points),
-                rectified=rectified(settings) if settings.mode == "curve" else ())
+                rectified=rectified(settings) if settings.mode == "curve" else (), ratios=tuned.ratios, filed=tuned.filed, untuned=tuned.missing)
 
 
 def ratio_of(settings: Sampling) -> Callable[[float], Any]:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ from engines.diffusion import samplers
 from engines.diffusion.noise import noise, noise_block
 from engines.guidance import toys, tunings
 from engines.guidance.picture import write_whole
-from engines.guidance.request import SAMPLERS, TOYS, Sampling
-from engines.guidance.time_tuner import OBJECTIVES, PARALLEL, TRAININGS, Draws, Found, Run, tune
+from engines.guidance.request import TOYS, Sampling
+from engines.guidance.time_tuner import Draws, Found, Run, tune
+from engines.guidance.tune_request import Trial, Tuning
+from engines.guidance.tune_request import TuneRequest as TuneRequest
+from engines.guidance.tune_request import TuneTask as TuneTask
 from engines.guidance.tunings import Entry
 from engines.job import EngineError, Job
 from engines.parallel import Group
@@ -23,77 +26,9 @@ if TYPE_CHECKING:
     from engines.guidance.engine import GuidanceEngine
 
 SEED = 2_000_003  # of the tuner's noise: far from the seeds a person types, and from the calibration's
-MODES = ("cfg", "recfg", "literal", "rescale", "zero-star")  # what a single network call decides; the others move x or remember
 
 
-@dataclass(frozen=True)
-class TuneRequest:
-    """`vernier tune`: every sampler with every step count, class and strength."""
-
-    model: str = "emoji3d"
-    samplers: tuple[str, ...] = ("ddim",)
-    steps: tuple[int, ...] = (10,)
-    labels: tuple[int | None, ...] = (None,)  # None = one schedule for all classes
-    strengths: tuple[float, ...] = (3.0,)
-    mode: str = "cfg"
-    objective: str = "endpoint"
-    training: str = "sequential"
-    draws: int = 24  # noises trained on; half as many more are held out
-    iterations: int = 500  # of Adam, for the paper's objectives; 0 searches as for the others
-    prompt: str = ""
-    table: str = ""
-
-    def __post_init__(self) -> None:
-        for name, words in (("objective", OBJECTIVES), ("training", TRAININGS), ("mode", MODES)):
-            if getattr(self, name) not in words:
-                raise EngineError(f"{name} is {getattr(self, name)!r}.", remedy=f"Use one of: {', '.join(words)}.")
-        if self.training == "parallel" and self.objective not in PARALLEL:
-            raise EngineError(f"The objective {self.objective} follows one path from noise.", remedy="Train it sequentially.")
-        for name in ("samplers", "steps", "labels", "strengths"):
-            if not getattr(self, name):
-                raise EngineError(f"There are no {name} to tune.", remedy="Name at least one.")
-        if not all(isinstance(n, int) and 2 <= n <= 100 for n in self.steps):
-            raise EngineError(f"steps are {self.steps}.", remedy="Tuned schedules have 2 to 100 steps: the last one is left alone.")
-        if not 8 <= self.draws <= 4096 or not 0 <= self.iterations <= 100_000:
-            raise EngineError("These numbers of draws and iterations will not do.", remedy="Use 8 to 4,096 draws and at most 100,000 iterations.")
-        for settings in self.schedules():
-            if settings.sampler not in SAMPLERS:
-                raise EngineError(f"sampler is {settings.sampler!r}.", remedy=f"Use one of: {', '.join(SAMPLERS)}.")
-
-    def schedules(self) -> list[Sampling]:
-        """What is tuned, one after the other; `label` is the class, or 0 where one schedule serves all."""
-        return [Sampling(model=self.model, sampler=sampler, steps=n, label=label or 0, gamma_1=g, mode=self.mode, prompt=self.prompt, table=self.table)
-                for sampler in self.samplers for n in self.steps for label in self.labels for g in self.strengths]
-
-    def whole(self) -> list[int | None]:
-        """For each of `schedules` the class it is for, None for all."""
-        return [label for _ in self.samplers for _ in self.steps for label in self.labels for _ in self.strengths]
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """News of a running job: schedule `index` of `count`, and the network call that was just tuned, of `calls`."""
-
-    index: int
-    count: int
-    settings: Sampling
-    found: Found
-    calls: int
-
-
-@dataclass(frozen=True)
-class TuneTask:
-    """For the background lane: tunes what the request asks for into the file `out`."""
-
-    request: TuneRequest
-    out: str
-
-    def carry_out(self, engine: "GuidanceEngine", job: Job) -> dict[str, Any]:
-        with Group() as group:
-            return build(engine, self.request, Path(self.out), job, group)
-
-
-def build(engine: "GuidanceEngine", request: TuneRequest, out: Path, job: Job, group: Group) -> dict[str, Any]:
+def build(engine: "GuidanceEngine", request: TuneRequest, out: Path, job: Job, group: Group, live: bool = False) -> dict[str, Any]:
     """Tunes every schedule and writes the file after each; returns its facts. What `out` holds of this model already stays, replaced
     where it is tuned anew. Resumes from `<out>.state` after the last network call. Draws are shared out over the group's processes.
     """
@@ -109,7 +44,7 @@ def build(engine: "GuidanceEngine", request: TuneRequest, out: Path, job: Job, g
         if index < state.whole:
             entry = Entry(**{k: tuple(v) if isinstance(v, list) else v for k, v in state.entries[index].items()})
         else:
-            entry, asked = _tuned(engine, model, request, settings, label, index, len(wanted), state, job, group)
+            entry, asked = _tuned(engine, model, request, settings, label, index, len(wanted), state, job, group, live)
             evaluations += asked
         entries[_key(entry)] = entry
         if group.rank == 0:
@@ -132,7 +67,7 @@ def _key(e: Entry) -> tuple:
 
 
 def _tuned(engine: "GuidanceEngine", model: Any, request: TuneRequest, settings: Sampling, label: int | None, index: int, count: int,
-           state: "_State", job: Job, group: Group) -> tuple[Entry, int]:
+           state: "_State", job: Job, group: Group, live: bool = False) -> tuple[Entry, int]:
     """One schedule; (entry, images asked of one branch or both)."""
     started = time.perf_counter()
     draws = _draws(engine, model, request, settings, label, group)
@@ -142,6 +77,8 @@ def _tuned(engine: "GuidanceEngine", model: Any, request: TuneRequest, settings:
     try:
         run = Run(model, settings, draws, job.check)
         calls = sum(i < settings.steps - 1 for i in run.steps_of)
+        if live:
+            run.tried = lambda k, r, loss: job.news(Trial(index, k, r, loss))
 
         def told(found: Found) -> None:
             if request.objective != "endpoint":  # whose calls are found together: there is nothing to go on from

@@ -64,6 +64,12 @@ class Tuned:
     ratios: tuple[float, ...]
     notes: tuple[str, ...] = ()
     hash: str = ""
+    filed: tuple[float, ...] = ()  # the file's own, where a hand has set others
+    missing: str = ""  # why there are none in a file
+
+
+class NoSchedule(EngineError):
+    """A file that fits its model has nothing for these settings."""
 
 
 PLAIN = Tuned(())
@@ -83,13 +89,13 @@ class Tunings:
         """
         fitting = [e for e in self.entries if e.sampler == settings.sampler and e.steps == settings.steps]
         if not fitting:
-            raise EngineError(f"{self.name} has no tuned timesteps for {settings.steps} steps of {settings.sampler}.",
-                              remedy=f"It has {self.offered()}. Tune these: vernier tune.")
+            raise NoSchedule(f"{self.name} has no tuned timesteps for {settings.steps} steps of {settings.sampler}.",
+                             remedy=f"It has {self.offered()}. Tune these: vernier tune.")
         blended = settings.label_2 is not None and settings.blend > 0
         own = [e for e in fitting if e.label == settings.label and not blended]
         fitting = own or [e for e in fitting if e.label is None]
         if not fitting:
-            raise EngineError(f"{self.name} has no tuned timesteps for this class.", remedy="Tune them for all classes: vernier tune --class all.")
+            raise NoSchedule(f"{self.name} has no tuned timesteps for this class.", remedy="Tune them for all classes: vernier tune --class all.")
         same = [e for e in fitting if e.mode == settings.mode]
         rows = sorted(same or fitting, key=lambda e: e.gamma_1)
         rows = [e for e in rows if e.mode == rows[0].mode]
@@ -98,7 +104,16 @@ class Tunings:
         notes = () if same else (f"timesteps tuned under {rows[0].mode.upper()}",)
         if not strengths[0] - 0.25 <= settings.gamma_1 <= strengths[-1] + 0.25:
             notes += (f"timesteps tuned at strength {min(strengths, key=lambda g: abs(g - settings.gamma_1)):g}",)
-        return Tuned(tuple(ratios), notes, self.hash)
+        return Tuned(tuple(ratios), notes, self.hash, tuple(ratios))
+
+    def instead(self, settings: Sampling) -> str:
+        """What there is where `find` has nothing, in a sentence for the window."""
+        mine = [e for e in self.entries if e.sampler == settings.sampler]
+        if any(e.steps == settings.steps for e in mine):
+            return "No tuned timesteps for this class; the file holds other classes."
+        steps = sorted({e.steps for e in mine})
+        return (f"No tuned timesteps for {settings.steps} steps; tuned for {', '.join(map(str, steps))} steps." if steps else
+                f"No tuned timesteps for this sampler; tuned are {self.offered()}.")
 
     def offered(self) -> str:
         """Samplers and step counts in words: "ddim 5, 8; euler 10"."""

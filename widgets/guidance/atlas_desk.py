@@ -91,6 +91,10 @@ class AtlasDesk(QObject):
         count = evaluations(task)
         return len(strengths) * len(sums), count, count * task.samples * self._per_evaluation_s * BESIDE_WORK
 
+    def seconds_each(self) -> float:
+        """Seconds that one evaluation of the network takes for one sample, in front; 0 while it is not known."""
+        return self._per_evaluation_s
+
     def compute(self, fine: bool = False) -> None:
         """Queues the map of the settings, unless it is under way."""
         if self.ticket() is None:

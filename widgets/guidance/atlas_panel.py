@@ -148,6 +148,8 @@ class AtlasPanel(QWidget):
         samples = self._desk.task(refine).samples
         price = f"{points} points of {samples:,} samples, {evaluations:,} network evaluations" + (
             f", about {spoken(seconds)} in the background" if seconds else "") + "."
+        if self._desk.settings.tuned:
+            price += " Tuned timesteps are left out: the map is of plain ones."
         if state is not None:
             self.bar.setRange(0, 0 if state[0] < 0 else 1000)
             self.bar.setValue(round(1000 * max(0.0, state[0])))

@@ -14,6 +14,7 @@ CLASSES = ("label", "label_2")
 PROSE = ("prompt", "negative")  # may hold commas: values are parted by |
 CHOICES: dict[str, Mapping[str, str]] = {"mode": MODE_WORDS, "sampler": SAMPLER_WORDS, "model": MODELS}
 ALIASES = {"gamma1": "gamma_1", "gamma0": "gamma_0", "class": "label", "seed2": "seed_2", "class_2": "label_2", "blend_with": "label_2"}
+SWITCH = {"plain": False, "tuned": True, "off": False, "on": True, "false": False, "true": True, "no": False, "yes": True}
 RANGE = re.compile(r"(-?[\d.]+)\s*\.\.\s*(-?[\d.]+)(?:\s*:\s*([\d.]+))?")  # 1..5, 1..5:0.5
 
 
@@ -33,7 +34,7 @@ def parse(field: str, text: str, names: tuple[str, ...] = ()) -> tuple[Any, ...]
     for part in (part.strip() for part in parts):
         if not part and field not in PROSE:
             continue
-        match = RANGE.fullmatch(part) if KINDS[field] is not str else None
+        match = RANGE.fullmatch(part) if KINDS[field] not in (str, bool) else None
         found += _stretch(field, match) if match else [_value(field, part, names)]
     if not found or not text.strip():
         raise EngineError(f"The axis {axis_word(field)} has no values.", remedy=f"Give some, as in {suggestions(field, Sampling(), names)[0]}.")
@@ -48,6 +49,10 @@ def _value(field: str, part: str, names: tuple[str, ...]) -> Any:
         return float("inf") if field == "guide_below" else 0.0
     if kind in (int | None, float | None) and word in ("none", "cfg"):
         return None
+    if kind is bool:
+        if word not in SWITCH:
+            raise EngineError(f"{part!r} is no value of {axis_word(field)}.", remedy="Write plain, tuned.")
+        return SWITCH[word]
     if kind is str:
         choices = CHOICES.get(field, {})
         return next((value for value, spoken in choices.items() if word in (value.lower(), spoken.lower())), part)
@@ -74,7 +79,7 @@ def _stretch(field: str, match: re.Match) -> list[Any]:
 
 def text_of(field: str, values: tuple[Any, ...], names: tuple[str, ...] = ()) -> str:
     """Values as parse reads them."""
-    if field in ("table", "calibration", "model"):
+    if field in ("table", "calibration", "model", "tuning"):
         return ", ".join(CHOICES.get(field, {}).get(value, value) for value in values)
     return (" | " if field in PROSE else ", ").join(_plain(field, value, names) for value in values)
 
@@ -103,7 +108,7 @@ def suggestions(field: str, base: Sampling, names: tuple[str, ...] = ()) -> list
         "seed_2": [", ".join(str(k + 1) for k in seeds)],
         "label": classes, "label_2": classes, "c": ["-2, -1, 0, 1, 2", "0.5, 1, 1.5, 2"], "blend": ["0, 0.25, 0.5, 0.75, 1"],
         "seed_mix": ["0, 0.25, 0.5, 0.75, 1"], "sharpness": ["0, 0.25, 0.5, 0.75, 1"], "guide_below": ["0.5, 1, 2, 5" + off, "1, 3, 10" + off],
-        "guide_above": ["off, 0.1, 0.3, 1", "off, 0.05, 0.2"], "model": ["Emoji 3D, Fashion-MNIST"],
+        "guide_above": ["off, 0.1, 0.3, 1", "off, 0.05, 0.2"], "model": ["Emoji 3D, Fashion-MNIST"], "tuned": ["plain, tuned"],
         "negative": [f"{base.negative} | blurry", f"{base.negative} | blurry | low quality"]}
     return offered.get(field) or [text_of(field, (getattr(base, field),), names)]
 

@@ -11,13 +11,14 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 
 from engines.guidance import curves
 from engines.guidance.outcome import Side
-from engines.guidance.request import Grid, GuidanceRequest, Sampling, first_mode, in_mode
+from engines.guidance.request import Grid, GuidanceRequest, Sampling, first_mode, in_mode, refitted
 from widgets import tokens
 from widgets.fields import Chips, Choice, Labelled, Section, SeedField
 from widgets.guidance import catalog
 from widgets.guidance.curve_editor import CurveEditor
 from widgets.guidance.grid_controls import GridSection
 from widgets.guidance.prompt_fields import PromptFields
+from widgets.guidance.ratio_editor import TunedTimesteps, plain
 from widgets.paint import Caption
 from widgets.vernier_slider import Scale, VernierSlider
 
@@ -35,6 +36,7 @@ class Controls(QScrollArea):
     released = Signal()
     training_asked = Signal()
     quality_asked = Signal()
+    tuning_asked = Signal()
 
     def __init__(self, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,11 +119,17 @@ class Controls(QScrollArea):
         self.sampler.changed.connect(lambda value: self._propose("sampler", value, "sampler"))
         self.seed = SeedField()
         self.seed.changed.connect(lambda value: self._propose("seed", value, "seed"))
+        self.timesteps = TunedTimesteps()
+        self.timesteps.toggled.connect(self._tune)
+        self.timesteps.proposed.connect(lambda ratios, text, gesture: self._propose("ratios", ratios, text, gesture))
+        self.timesteps.released.connect(self.released)
+        self.timesteps.compare_asked.connect(self.compare_plain)
+        self.timesteps.tune_asked.connect(self.tuning_asked)
         self.quality = QPushButton("Quality against steps")
         self.quality.setToolTip("What every sampler, step count and mode was measured to be worth; the best for a number of evaluations (Q)")
         self.quality.clicked.connect(self.quality_asked)
         section.add(self._slider("steps", "Steps", catalog.STEPS, "Steps from noise to picture: more is slower and truer to the model."),
-                    self.sampler, self.quality, Labelled("Seed", self.seed),
+                    self.sampler, self.timesteps, self.quality, Labelled("Seed", self.seed),
                     self._slider("images", "Images", catalog.IMAGES, "How many are drawn at once. Image k is the same whatever the number.", field="count"),
                     self._slider("points", "Points", catalog.POINTS, "How many samples the densities are made of.", field="count"))
         self._column.addWidget(section)
@@ -216,6 +224,8 @@ class Controls(QScrollArea):
             compared = other is not None and other.mode == "cfg" and _constant(other) == _constant(settings)
             self.curve.show_settings(settings, "second" if self._edited == SIDE_B else "accent", compared)
         self._warn(settings, g1 + g0)
+        beside = request.b if settings is request.a else request.a
+        self.timesteps.show_settings(settings, "second" if self._edited == SIDE_B else "accent", settings.tuned and beside == plain(settings))
         for part in (self._label_2_row, self.sliders["blend"], self.seed_2.parentWidget(), self.sliders["seed_mix"]):
             part.setEnabled(not toy)
         self.grid.show_request(request, self._names)
@@ -256,10 +266,15 @@ class Controls(QScrollArea):
         """Where the steps of the edited side fell, and what its rectified curve is made of."""
         side = sides[min(len(sides) - 1, 1 if self._edited == SIDE_B else 0)]
         self.curve.show_run(tuple(sorted({float(rho) for rho in side.per_step.get("rho", ())})), side.rectified, side.tuned_level)
+        self.timesteps.show_run(side)
 
     def show_training(self, words: str) -> None:
         """How a training stands; empty where there is none."""
         self.train.setText(words or "Train on my images\N{HORIZONTAL ELLIPSIS}")
+
+    def show_tuning(self, words: str) -> None:
+        """How a tuning of timesteps stands; empty where there is none."""
+        self.timesteps.show_tuning(words)
 
     def show_interval(self, text: str) -> None:
         """How the interval looks in steps, once the engine has said so."""
@@ -278,7 +293,7 @@ class Controls(QScrollArea):
     def _propose(self, field: str, value: Any, text: str, gesture: str | None = None, **more: Any) -> None:
         typed = self.prompts.pending() if self.prompts.isVisible() and field != "model" else {}  # a slider may be moved before Enter was pressed
         changes = typed | {field: value} | more | self._consequences(field, value)
-        both = self._request.b is not None and (field in NOISE or (self._edited == BOTH and field not in OF_ONE_SIDE))
+        both = self._request.b is not None and (field in NOISE or (self._edited == BOTH and field not in OF_ONE_SIDE and self._alike(field)))
         request = self._request
         if request.b is not None and (both or self._edited == SIDE_B):
             request = replace(request, b=self._changed(request.b, changes))
@@ -301,7 +316,29 @@ class Controls(QScrollArea):
         """A side with its changes; the preset of a curve follows a strength that moves."""
         if "gamma_1" in changes and side.mode == "curve":
             side = curves.with_strength(side, changes["gamma_1"], self.curve.ratio())
-        return replace(side, **changes)
+        return refitted(side, replace(side, **changes))
+
+    def _alike(self, field: str) -> bool:
+        """Whether both sides may change together: tuned timesteps tell A from B where they differ in them, and ratios fit one kind of run."""
+        a, b = self._request.a, self._request.b
+        return field not in ("tuned", "ratios") or (a.tuned == b.tuned and (field == "tuned" or (a.sampler, a.steps) == (b.sampler, b.steps)))
+
+    def compare_plain(self) -> None:
+        """The other side becomes the same in plain timesteps, or goes when it is that already; plain settings are tuned first."""
+        request, settings = self._request, self.shown()
+        other, tuned = request.b if settings is request.a else request.a, replace(settings, tuned=True)
+        compared = settings.tuned and other == plain(settings)
+        if settings is request.b:
+            request = replace(request, a=settings, b=None) if compared else replace(request, a=plain(tuned), b=tuned)
+        else:
+            request = replace(request, a=tuned, b=None if compared else plain(tuned))
+        self.proposed.emit(request, "compare with plain timesteps", None)
+
+    def _tune(self, on: bool) -> None:
+        """Tuned or plain timesteps; the editor that unfolds comes into sight."""
+        self._propose("tuned", on, "tuned timesteps" if on else "plain timesteps")
+        if on:
+            QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.timesteps))
 
     def _compare_constant(self) -> None:
         """The other side becomes CFG with the curve's constant, or goes when it is that already."""

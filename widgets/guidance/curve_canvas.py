@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from engines.guidance import curves
 from engines.guidance.request import CURVE_POINTS, Curve
 from widgets import tokens
-from widgets.guidance import catalog
-from widgets.paint import color, focus_ring, font
+from widgets.guidance import catalog, points
+from widgets.paint import color, font
 from widgets.vernier_slider import FINE
 
 ONE, ZERO = "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}", "\N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ZERO}"
@@ -380,29 +380,9 @@ class Canvas(QWidget):
     def _paint_points(self, painter: QPainter, which: int) -> None:
         for k in range(len(self.curve(which))):
             half = KNOB_PX / 2 + (1 if (which, k) == self._hover else 0)
-            centre = self.spot(which, k)
-            box = QRectF(centre.x() - half, centre.y() - half, 2 * half, 2 * half)
-            painter.setPen(QPen(color("panel" if which else self.ink), 1.5))
-            painter.setBrush(color(self.ink if which else "panel"))
-            painter.drawRoundedRect(box, 3, 3)
-            if (which, k) == self.selected:
-                if self.hasFocus():
-                    focus_ring(painter, box.adjusted(-4, -4, 4, 4))
-                else:
-                    painter.setBrush(Qt.BrushStyle.NoBrush)
-                    painter.setPen(QPen(color(self.ink, 0.6), 1.2))
-                    painter.drawRoundedRect(box.adjusted(-2, -2, 2, 2), 4, 4)
+            points.knob(painter, self.spot(which, k), half, self.ink, bool(which), (which, k) == self.selected, self.hasFocus())
 
     def _paint_readout(self, painter: QPainter) -> None:
         """The point's numbers beside it while it is dragged."""
-        (level, value), centre = self.point(), self.spot(*self.selected)
-        text = f"{ZERO if not self.selected[0] else ONE} {value:.2f}  at {level:.3g}"
-        width, plot = painter.fontMetrics().horizontalAdvance(text) + 12, self._plot()
-        left = min(max(centre.x() - width / 2, plot.left()), plot.right() - width)
-        top = centre.y() - 30 if centre.y() - 30 > 0 else centre.y() + 12
-        box = QRectF(left, top, width, 20)
-        painter.setPen(QPen(color("border"), 1))
-        painter.setBrush(color("control"))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setPen(color("text"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        level, value = self.point()
+        points.readout(painter, f"{ZERO if not self.selected[0] else ONE} {value:.2f}  at {level:.3g}", self.spot(*self.selected), self._plot())

@@ -2,15 +2,16 @@
 
 from contextlib import suppress
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.guidance import curves
 from engines.guidance.request import Curve, Sampling
 from widgets import tokens
 from widgets.fields import Chips
 from widgets.guidance.curve_canvas import ONE, ZERO, Canvas
-from widgets.paint import Caption, GlyphButton, font
+from widgets.guidance.points import number_field, typed
+from widgets.paint import Caption, GlyphButton
 
 PRESET_ROWS = (
     ("constant", "Constant", "gamma_1 at every noise level: CFG"),
@@ -39,7 +40,7 @@ class CurveEditor(QWidget):
         self.canvas.setToolTip(HOW)
         self.canvas.setAccessibleDescription(HOW)
         self.name, self._at = Caption("", parent=self), Caption("at noise level", tokens.CAPTION_PX, "muted", parent=self)
-        self.level, self.value = self._field("Noise level of the point", 62), self._field("Value of the point", 62)
+        self.level, self.value = number_field("Noise level of the point", 62, self), number_field("Value of the point", 62, self)
         self.reset = GlyphButton("reset", "Reset the curves", f"Back to the constant {ONE}", parent=self)
         keep = self.reset.sizePolicy()
         keep.setRetainSizeWhenHidden(True)
@@ -65,15 +66,6 @@ class CurveEditor(QWidget):
         self.free.clicked.connect(self._on_free)
         self.compare.clicked.connect(self.compare_asked)
         self.show_run((), ())
-
-    def _field(self, name: str, width: int) -> QLineEdit:
-        field = QLineEdit(self)
-        field.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        field.setFixedSize(width, tokens.CONTROL_PX)
-        field.setFont(font())
-        field.setAccessibleName(name)
-        field.setToolTip(f"{name}: type a number")
-        return field
 
     def _lay_out(self) -> None:
         head = QGridLayout()
@@ -130,7 +122,7 @@ class CurveEditor(QWidget):
     # proposing -------------------------------------------------------------------------------------------------------
     def _on_typed(self) -> None:
         with suppress(ValueError):  # after nonsense the fields show what still holds
-            level, value = (float(field.text().replace(",", ".").replace("\N{MINUS SIGN}", "-")) for field in (self.level, self.value))
+            level, value = typed(self.level), typed(self.value)
             now = self.canvas.point()
             if (f"{level:.3g}", f"{value:.2f}") != (f"{now[0]:.3g}", f"{now[1]:.2f}") and level > 0:
                 self.canvas.place(level, value)

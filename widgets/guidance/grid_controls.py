@@ -15,9 +15,10 @@ from widgets.guidance.grid_run import GridRun
 from widgets.paint import Caption
 from widgets.vernier_slider import Scale, VernierSlider
 
-FIRST = ("gamma_1", "gamma_0", "steps", "mode", "sampler", "seed", "label", "c", "guide_below", "guide_above", "sharpness")  # the rest follow by themselves
+FIRST = ("gamma_1", "gamma_0", "steps", "mode", "sampler", "tuned", "seed", "label", "c", "guide_below", "guide_above",
+         "sharpness")  # the rest follow by themselves
 NETWORK = {"label_2", "blend", "seed_2", "seed_mix", "table", "calibration", "prompt", "negative"}  # nothing to a toy
-PROMPTED, FILES = {"prompt", "negative"}, {"table", "calibration"}
+PROMPTED, FILES = {"prompt", "negative"}, {"table", "calibration", "tuning"}
 SHARES = {"label_2": "blend", "seed_2": "seed_mix"}  # a partner that takes no share changes nothing
 EACH = Scale(1, 16, 4, 1, 0, ticks=((4, ""), (9, ""), (16, "")))
 VALUES_TIP = "Values with commas between; 1..5 and 1..5:0.5 are ranges. The arrow offers some."

@@ -49,6 +49,11 @@ class GridRun(QObject):
         if self.state == BUSY:
             self._background.cancel(self._ticket)
 
+    def forget(self, tuning: str) -> None:
+        """A file of tuned timesteps was written anew: cells drawn with it are drawn again when next asked for."""
+        for settings in [settings for settings in self._known if settings.tuned and settings.tuning == tuning]:
+            del self._known[settings]
+
     def outdated(self, request: GuidanceRequest) -> bool:
         """Whether the cells in sight are no longer those that the request asks for."""
         if self.request is None:

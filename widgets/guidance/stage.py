@@ -121,6 +121,10 @@ class Stage(QWidget):
         for title in self._titles:
             title.hide()
 
+    def aside(self) -> bool:
+        """Whether a page stands in the picture's place."""
+        return self.pages.currentWidget() in self._extra
+
     def leave_page(self, request: GuidanceRequest) -> None:
         """Back to the picture."""
         self.pages.setCurrentWidget(self.toys if self.outcome is not None and self.outcome.sides[0].toy is not None else self._pair)
@@ -150,7 +154,7 @@ class Stage(QWidget):
         if self.pages.currentWidget() not in self._extra:  # else the person looks at something else
             self._turn_to(outcome)
         self._arrange(request)
-        waiting = "preview, 4 steps" if outcome.draft else "drawing" if outcome.unfinished else ""
+        waiting = f"preview, {outcome.sides[0].settings.steps} steps" if outcome.draft else "drawing" if outcome.unfinished else ""
         self._draft.setText("" if catalog.is_toy(request.a) else waiting)
 
     def _turn_to(self, outcome: Outcome) -> None:
@@ -188,12 +192,15 @@ class Stage(QWidget):
                  for name, side in zip("AB", sides, strict=False)]
         if len(sides) > 1 and sides[0].model != sides[1].model:
             words = [f"{word}   {catalog.model_word(side.model)}" for word, side in zip(words, sides, strict=True)]
+        if any(side.tuned for side in sides):
+            plain = [found.settings for found in self.outcome.sides if not found.ratios and not self.outcome.draft] if self.outcome else []
+            words = [f"{word}   {'tuned' if side.tuned and side not in plain else 'plain'} timesteps" for word, side in zip(words, sides, strict=True)]
         first, second = self._titles
         show_b = len(sides) > 1 and not (view == "flip" and not self._flipped)
         show_a = not (view == "flip" and self._flipped and len(sides) > 1)
         first.setText(words[0])
         second.setText(words[1] if len(words) > 1 else "")
-        aside = self.pages.currentWidget() in self._extra
+        aside = self.aside()
         first.setVisible(show_a and not aside)
         second.setVisible(show_b and not aside)
 

@@ -38,7 +38,7 @@ SAMPLER_ROWS = (
 SAMPLER_WORDS = {value: word for value, word, _ in SAMPLER_ROWS}
 AXIS_WORDS = {"gamma_1": f"{G1} strength", "gamma_0": f"{G0} coefficient", "label": "class", "label_2": "second class", "blend": "class mix", "c": "class c",
               "seed_2": "second seed", "guide_below": "guided below noise level", "guide_above": "guided above noise level", "table": "ReCFG table",
-              "negative": "negative prompt"}
+              "negative": "negative prompt", "tuned": "timesteps", "tuning": "file of tuned timesteps"}
 
 
 def model_word(model: str) -> str:
@@ -62,9 +62,11 @@ def value_word(field: str, value: Any, names: tuple[str, ...] = ()) -> str:
         return names[value] if value < len(names) else f"class {value}"
     if field in ("guide_below", "guide_above") and (value == 0 and field == "guide_above" or math.isinf(value)):
         return "off"
+    if isinstance(value, bool):
+        return "tuned" if value else "plain"
     if isinstance(value, str):
         word = {"mode": MODE_WORDS, "sampler": SAMPLER_WORDS}.get(field, {}).get(value)
-        return word or (model_word(value) if field in ("model", "table", "calibration") else value)
+        return word or (model_word(value) if field in ("model", "table", "calibration", "tuning") else value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -86,7 +88,8 @@ def shared_words(grid: Grid, base: Sampling, names: tuple[str, ...] = ()) -> lis
     mode = "free" if "gamma_0" in axes else "calibrated" if "sharpness" in axes else base.mode
     kind = f"c {base.c:g}" if base.model == "toy-1d" else value_word("label", base.label, names)
     parts = (("model", model_word(base.model)), ("c" if base.model == "toy-1d" else "label", kind), ("mode", MODE_WORDS[mode]),
-             ("gamma_1", f"{G1} {base.gamma_1:g}"), ("steps", f"{base.steps} steps"), ("sampler", SAMPLER_WORDS[base.sampler]), ("seed", f"seed {base.seed}"))
+             ("gamma_1", f"{G1} {base.gamma_1:g}"), ("steps", f"{base.steps} steps"), ("sampler", SAMPLER_WORDS[base.sampler]), ("seed", f"seed {base.seed}"),
+             *([("tuned", "tuned timesteps")] if base.tuned else []))
     return [word for name, word in parts if name not in axes] + ([] if toy else [f"{grid.each} image{'s' if grid.each > 1 else ''} a cell"])
 
 

@@ -6,38 +6,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from engines.guidance import folders
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome
-from engines.guidance.picture import contact_sheet, read_png_request
-from engines.guidance.quality_table import Point, adopted
+from engines.guidance.picture import read_png_request
+from engines.guidance.quality_table import Point
 from engines.guidance.request import Draw, GuidanceRequest, unwrap, wrap
 from engines.job import EngineError
 from widgets import tokens
-from widgets.guidance import catalog, film_frames, opened, quality_words
+from widgets.guidance import adopt, catalog, film_frames, opened, quality_words
 from widgets.guidance.atlas_desk import AtlasDesk
 from widgets.guidance.atlas_panel import AtlasPanel
 from widgets.guidance.axis_text import suggested
-from widgets.guidance.controls import NOISE, Controls
+from widgets.guidance.controls import Controls
 from widgets.guidance.exports import Exports
 from widgets.guidance.grid_run import GridRun
-from widgets.guidance.history import THUMB_PX, History
+from widgets.guidance.history import History
 from widgets.guidance.hub_field import Hub
 from widgets.guidance.insight import Insight, scrolled
 from widgets.guidance.quality_desk import QualityDesk
 from widgets.guidance.quality_page import QualityPage
 from widgets.guidance.stage import Stage
 from widgets.guidance.training_page import TrainingPage
-from widgets.image_view import to_qimage
+from widgets.guidance.tuning_desk import TuningDesk
 from widgets.plots import Plot
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
 RESULTS = 48  # finished outcomes kept, so that going back costs nothing
+WHOLE_STEPS = 12  # of so many a ratio's drag shows all while it goes on
 FILMS = 3  # of so many their films too
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".bin")
 
@@ -51,11 +50,12 @@ class GuidanceWorkspace(QWidget):
     kept_changed = Signal()
     writing = Signal(str, float)  # a file that is being written in the background: words and how far, below 0 while it waits; no words = none
 
-    def __init__(self, document: Any, worker: Any, samples: Path, background: Any, cache: Path | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Any, worker: Any, samples: Path, background: Any, cache: Path | None = None, own: Path | None = None,
+                 parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document, self._worker, self._background, self._samples = document, worker, background, samples
         self._results: OrderedDict[tuple, Outcome] = OrderedDict()
-        self._sliding, self._smooth, self._filming = False, False, False
+        self._sliding, self._smooth, self._filming = "", False, False
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
         self.grid_run = GridRun(background, self)
@@ -66,6 +66,7 @@ class GuidanceWorkspace(QWidget):
         self.hub = Hub(self, background)
         self.exports = Exports(self, self.stage, self.insight, self.atlas, background, document, samples)
         self.training, self.middle = TrainingPage(background), QStackedWidget()
+        self.tuning = TuningDesk(self, background, document, own)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -87,7 +88,7 @@ class GuidanceWorkspace(QWidget):
         foot.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
         foot.addWidget(self.history)
         column.addLayout(foot)
-        for page in (middle, self.training):
+        for page in (middle, self.training, self.tuning.page):
             self.middle.addWidget(page)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -125,10 +126,12 @@ class GuidanceWorkspace(QWidget):
         self.training.rewritten.connect(self._forget)
         self.training.changed.connect(self.controls.show_training)
         self.training.kept_changed.connect(self.kept_changed)
-        self.stage.pages.currentChanged.connect(lambda _: self.middle.setCurrentIndex(0))  # a grid or an atlas was asked for
+        self.stage.pages.currentChanged.connect(lambda _: self.stage.aside() and self.middle.setCurrentIndex(0))  # a grid or an atlas was asked for
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
         self.hub.arrived.connect(self._open_pipeline)
+        self.controls.tuning_asked.connect(self.tuning.show)
+        self.tuning.rewritten.connect(self._forget_tuning)
         self.exports.noticed.connect(self.noticed)
         self.exports.worked.connect(self.worked)
         self.exports.films.told.connect(self.writing)
@@ -181,7 +184,9 @@ class GuidanceWorkspace(QWidget):
                 "guidance.film": self._film, "guidance.play": self._play, "guidance.save_film": self._save_film,
                 "guidance.grid": self._toggle_grid, "guidance.save_plots": self.exports.save_plots, "guidance.atlas": self._show_atlas,
                 "guidance.quality": self._show_quality,
-                "guidance.hub": self.hub.ask, "guidance.train": self.show_training, "guidance.star": self._star,
+                "guidance.hub": self.hub.ask, "guidance.train": self.show_training, "guidance.tune": self.tuning.show,
+                "guidance.tuned": lambda: self.controls.timesteps.switch.click(), "guidance.compare_tuned": self.controls.compare_plain,
+                "guidance.star": self._star,
                 "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
@@ -190,7 +195,7 @@ class GuidanceWorkspace(QWidget):
     def escape(self) -> bool:
         if self.hub.dismiss():
             return True
-        if self.middle.currentWidget() is self.training:
+        if self.middle.currentWidget() in (self.training, self.tuning.page):
             self.middle.setCurrentIndex(0)
             return True
         if self._filming:
@@ -237,15 +242,18 @@ class GuidanceWorkspace(QWidget):
         if suffix in WEIGHT_SUFFIXES:
             self._document.replace(*opened.with_weights(self._document.request, path))
             return True
+        if suffix == ".json":
+            self._document.replace(*opened.with_tuned(self._document.request, path))
+            return True
         if folders.holds_classes(path):
             return self._open_pictures(path)
         return False
 
     # drawing ---------------------------------------------------------------------------------------------------------
     def _propose(self, request: GuidanceRequest, text: str, gesture: str | None) -> None:
-        self._sliding = gesture is not None
+        self._sliding = gesture or ""
         self._document.replace(request, text, gesture)
-        self._sliding = False
+        self._sliding = ""
 
     def _on_request(self, request: GuidanceRequest) -> None:
         self.middle.setCurrentIndex(0)
@@ -261,7 +269,9 @@ class GuidanceWorkspace(QWidget):
             self._worker.cancel()
             self._show_finished(known)
         elif self._sliding:
-            self._worker.submit(Draw(request, draft=True))
+            ratios = self._sliding == "ratios"  # they act in few steps alone: a draft of four would not show them
+            if not ratios or request.a.steps <= WHOLE_STEPS:
+                self._worker.submit(Draw(request, draft=True, whole=ratios))
             self._rest.start()
         else:
             self._refine()
@@ -294,7 +304,7 @@ class GuidanceWorkspace(QWidget):
         filmed = [key for key, found in self._results.items() if film_frames.has_film(found)]
         for key in filmed[:-FILMS]:
             self._results[key] = film_frames.without_film(self._results[key])
-        self.history.add(outcome.request, _thumbnail(outcome))
+        self.history.add(outcome.request, adopt.thumbnail(outcome))
         if _key(outcome.request) == _key(self._document.request):
             self.history.show_current(self._document.request)
             self._show_finished(outcome)
@@ -365,6 +375,15 @@ class GuidanceWorkspace(QWidget):
         self.stage.closeup.forget(model)
         for key in [key for key in self._results if any(side is not None and side.model == model for side in key)]:
             del self._results[key]
+
+    def _forget_tuning(self, path: str) -> None:
+        """A file of tuned timesteps was written: what was drawn with what it held before is drawn anew."""
+        self.grid_run.forget(path)
+        stale = [key for key in self._results if any(side is not None and side.tuned and side.tuning == path for side in key)]
+        for key in stale:
+            del self._results[key]
+        if _key(self._document.request) in stale:
+            self._refine()
 
     # commands --------------------------------------------------------------------------------------------------------
     def _compare(self) -> None:
@@ -440,14 +459,9 @@ class GuidanceWorkspace(QWidget):
             self._toggle_grid()
 
     def _adopt_cell(self, cell: Cell) -> None:
-        """A cell's settings become those of side A, in one step; noise is shared with side B as ever."""
-        request, settings = self._document.request, cell.settings
-        same_kind = catalog.is_toy(settings) == catalog.is_toy(request.a)
-        a = replace(settings, count=request.a.count if same_kind else 5000 if catalog.is_toy(settings) else 16)
-        b = request.b and replace(request.b, **{name: getattr(a, name) for name in NOISE})
         if self.stage.grid_shown():
             self._toggle_grid()
-        self._document.replace(replace(request, a=a, b=b), "grid cell")
+        self._document.replace(adopt.with_cell(self._document.request, cell), "grid cell")
 
     def _show_atlas(self) -> None:
         """Large on the stage, or back to the picture."""
@@ -466,36 +480,21 @@ class GuidanceWorkspace(QWidget):
             self._show_page(self.quality)
 
     def _adopt_point(self, point: Point) -> None:
-        """A measured setting, on the side whose values the controls show."""
-        request = self._document.request
-        side = "b" if request.b is not None and self.controls.shown() is request.b else "a"
-        self._document.replace(replace(request, **{side: adopted(getattr(request, side), point)}), "measured setting")
+        self._document.replace(adopt.with_point(self._document.request, self._side(), point), "measured setting")
         self.worked.emit(f"Adopted {quality_words.setting(point)}")
 
     def _adopt_pair(self, gamma_1: float, total: float) -> None:
-        """A pair of the atlas, on the side whose values the controls show. On S = 1 it is CFG."""
-        request, on_line = self._document.request, abs(total - 1) < 1e-9
-        changes = {"gamma_1": gamma_1, "mode": "cfg" if on_line else "free", "gamma_0": None if on_line else round(total - gamma_1, 4)}
-        side = "b" if request.b is not None and self.controls.shown() is request.b else "a"
-        self._document.replace(replace(request, **{side: replace(getattr(request, side), **changes)}), "pair of the atlas")
+        self._document.replace(adopt.with_pair(self._document.request, self._side(), gamma_1, total), "pair of the atlas")
+
+    def _side(self) -> str:
+        """The side whose values the controls show."""
+        request = self._document.request
+        return "b" if request.b is not None and self.controls.shown() is request.b else "a"
+
 
 def _key(request: GuidanceRequest) -> tuple:
     """What decides the pixels: the view does not."""
     return request.a, request.b
-
-
-def _thumbnail(outcome: Outcome) -> QImage:
-    """Up to four images in a square; a toy's sampled density."""
-    side = outcome.sides[0]
-    if side.images is not None:
-        return to_qimage(contact_sheet(side.images[:4], 1 if len(side.images) == 1 else 2)).scaled(2 * THUMB_PX, 2 * THUMB_PX)
-    density = side.toy.sampled_density
-    if density.ndim == 1:
-        rows = np.arange(len(density))[::-1, None] / len(density)
-        density = (rows < density[None] / max(density.max(), 1e-9)).astype(float)
-    else:
-        density = density[::-1]  # y points upwards, as in the toy view
-    return to_qimage((255 * density / max(density.max(), 1e-9)).astype(np.uint8)[..., None])
 
 
 def _hairline() -> QFrame:

@@ -240,7 +240,7 @@ def test_a_class_of_its_own_comes_before_all_and_strengths_are_interpolated(engi
 
 def test_what_was_not_tuned_is_refused_with_what_there_is(engine, file):
     with pytest.raises(EngineError, match="no tuned timesteps for 6 steps of ddim") as refused:
-        engine.side(asked(file, steps=6), Job())
+        engine.tuned(asked(file, steps=6))  # what a command line asks before it draws; a window draws plain and says so
     assert "ddim 4, 5; heun 4, 5" in refused.value.remedy
 
 

@@ -306,7 +306,7 @@ def test_the_grid_has_a_key_and_a_place_in_the_menus():
 
 
 def test_every_axis_has_a_word_and_a_suggestion_that_can_be_drawn():
-    base = Sampling(prompt="a cat", table="t.safetensors", calibration="c.safetensors", label_2=1, seed_2=5)
+    base = Sampling(prompt="a cat", table="t.safetensors", calibration="c.safetensors", tuning="t.json", label_2=1, seed_2=5)
     for field in AXES:
         assert words.axis_word(field) and "_" not in words.axis_word(field)
         for text in suggestions(field, base, ("face", "animal")):
