@@ -11,7 +11,7 @@ from engines.guidance.request import FILM_POINTS, GuidanceRequest, Sampling
 from engines.guidance.toy_film import SaveToyFilm
 from engines.job import EngineError, Job
 from engines.worker import BackgroundWorker
-from widgets.guidance import film_frames
+from widgets.guidance import adopt, film_frames
 from widgets.guidance import workspace as workspace_module
 from widgets.guidance.film_saving import FilmSaving
 
@@ -236,7 +236,7 @@ def test_the_small_picture_of_a_toy_is_the_right_way_up():
     axis = np.linspace(-4, 4, 81)
     toy = ToyNumbers(np.zeros(2), np.zeros(2), 0.0, 1.0, 1.0, 1.0, (axis, axis), density, density)
     settings = Sampling("toy-gauss", mode="cfg")
-    picture = workspace_module._thumbnail(Outcome(GuidanceRequest(settings), (Side(settings, points=np.zeros((1, 2)), toy=toy),)))
+    picture = adopt.thumbnail(Outcome(GuidanceRequest(settings), (Side(settings, points=np.zeros((1, 2)), toy=toy),)))
     assert picture.pixelColor(75, 5).lightness() > 200 and picture.pixelColor(75, 75).lightness() < 50
 
 
