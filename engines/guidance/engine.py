@@ -59,7 +59,7 @@ class GuidanceEngine:
              tell: Callable[[int, int], None] | None = None, memo: Memo | None = None, film: bool = False) -> Side:
         """One set of samples. With a memo, what the network has answered before is not asked again; `nfe` is what it costs without one."""
         if settings.model in TOYS:
-            return toys.sample(settings, job, memo, film, self._asked_at(settings))
+            return toys.sample(settings, job, memo, film, self.asked_at(settings))
         return self._images(settings, job, show, tell or (lambda done, total: job.progress(done, total, "Sampling")), memo, film)
 
     def model(self, name: str, job: Job | None = None) -> sources.Asked:
@@ -156,7 +156,7 @@ class GuidanceEngine:
             self._tunings[key] = tunings.read(path, toys.as_model(name) if name in TOYS else self.model(name))
         return self._tunings[key]
 
-    def _asked_at(self, settings: Sampling) -> Tuned:
+    def asked_at(self, settings: Sampling) -> Tuned:
         """As `tuned`, with what the file has where a hand has set others. Plain timesteps and a note where nothing fits; a file that was named
         and will not do at all (another model's, damaged, not there) is an EngineError.
         """
@@ -232,7 +232,7 @@ class GuidanceEngine:
         known, unknown = self.class_statistics(asked)
         batch = min(BATCH, model.batch)
         sources.memory_check(model, min(settings.count, batch))
-        tuned = self._asked_at(settings)
+        tuned = self.asked_at(settings)
         calls = plan(settings, model.schedule, ratio, correction, tuned.ratios)
         job.check()
         started, network, nfe = time.perf_counter(), 0.0, 0

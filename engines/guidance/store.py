@@ -58,7 +58,9 @@ class Store:
             return None
 
     def _same_files(self, settings: Sampling, about: dict[str, Any]) -> bool:
-        """Whether today's weights and table or calibration are those that the cell was drawn with."""
+        """Whether today's weights, table or calibration, and timestep ratios are those that the cell was drawn with."""
+        if list(self._engine.asked_at(settings).ratios) != list(about.get("ratios", ())):
+            return False
         if settings.model in TOYS:
             return True
         mine = self._engine.model(settings.model).hash, self._engine.companion_hash(settings)

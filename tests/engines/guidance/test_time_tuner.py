@@ -15,6 +15,7 @@ from engines.diffusion.schedules import Schedule
 from engines.guidance import time_tuner, toys, tunings
 from engines.guidance.engine import GuidanceEngine
 from engines.guidance.request import SAMPLERS, Sampling
+from engines.guidance.store import Store
 from engines.guidance.time_tuner import BOUNDS, Draws, Run, tune
 from engines.guidance.tuning import TuneRequest, build
 from engines.job import Cancelled, EngineError, Job
@@ -301,3 +302,15 @@ def test_a_request_carries_its_ratios_through_json():
 def test_objectives_that_follow_one_path_are_not_trained_in_parallel():
     with pytest.raises(EngineError, match="follows one path"):
         TuneRequest(objective="trajectory", training="parallel")
+
+
+def test_a_kept_cell_is_drawn_anew_once_its_file_holds_other_ratios(engine, file, tmp_path):
+    store, settings = Store(tmp_path / "cells", engine), asked(file)
+    store.save(engine.side(settings, Job()))
+    assert store.load(settings).ratios == engine.tuned(settings).ratios
+    found = json.loads(file.read_text())
+    for entry in found["entries"]:
+        entry["ratios"][1] = 0.97
+    file.write_text(json.dumps(found))
+    os.utime(file, (1, 1))
+    assert store.load(settings) is None
