@@ -8,9 +8,8 @@ from typing import Any
 import resources
 from app.commands.guidance import MODEL_HELP, class_number
 from engines.guidance.request import SAMPLERS
+from engines.guidance.tune_request import MODES, OBJECTIVES, TRAININGS, TuneRequest
 from engines.job import EngineError, Job
-
-OBJECTIVES = ("teacher", "trajectory", "endpoint", "paper", "paper-unbounded")
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -23,13 +22,13 @@ def add_parsers(subparsers: Any) -> None:
                         help="one schedule for all classes (default), or one each for classes by number or name")
     parser.add_argument("--prompt", default="", help="of a text model: what its schedule is tuned on")
     parser.add_argument("--gamma1", dest="strengths", type=_floats, default=(3.0,), metavar="G,G,...", help="guidance strengths (default 3)")
-    parser.add_argument("--mode", choices=("cfg", "recfg", "literal", "rescale", "zero-star"), default="cfg", help="the guidance in use (default cfg)")
+    parser.add_argument("--mode", choices=MODES, default="cfg", help="the guidance in use (default cfg)")
     parser.add_argument("--table", default="", help="a ReCFG table other than the one beside the model")
     parser.add_argument("--objective", choices=OBJECTIVES, default="endpoint",
                         help="what is to match: the finished sample, all steps together (endpoint, default: it wins on our models), each step a fine step of "
                              "the model (teacher), the fine path from the same noise (trajectory); or the paper's own loss, its ratios held in 0.9 to 1.1 "
                              "(paper) or not (paper-unbounded)")
-    parser.add_argument("--training", choices=("sequential", "parallel"), default="sequential",
+    parser.add_argument("--training", choices=TRAININGS, default="sequential",
                         help="states from the steps tuned before (default), or from the model's samples put back under noise")
     parser.add_argument("--draws", type=int, default=24, help="noises to train on, half as many more are held out (default 24)")
     parser.add_argument("--iterations", type=int, default=500, help="of Adam, for the paper's objectives (default 500); 0 = a search")
@@ -54,7 +53,7 @@ def tune_model(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     import torch
 
     from engines.guidance.engine import GuidanceEngine
-    from engines.guidance.tuning import TuneRequest, build
+    from engines.guidance.tuning import build
     from engines.parallel import Group
 
     if args.threads:

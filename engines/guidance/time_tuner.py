@@ -42,7 +42,6 @@ WIDE = 0.8, 1.25  # of endpoint, whose loss cannot be fooled by a step that does
 PROBE = 0.02  # from 1, for the slope of e
 PULL = 1e-3  # towards r = 1 in flat directions, as a share of the largest curvature
 RATE, BETAS = 2e-3, (0.9, 0.999)
-MINIBATCH = 16
 HISTORY = {"dpmpp-2m": 1, "deis": samplers.DEIS_ORDER - 1}  # steps that a multistep solver looks back
 
 
