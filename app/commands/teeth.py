@@ -65,5 +65,6 @@ def generate(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         beside.replace(args.out / "case.json")
     except OSError as error:
         raise EngineError(f"{args.out} could not be written: {error.strerror}.", "Name a folder that can be written to.") from error
-    return {"out": str(args.out), "generator": dentition.GENERATOR, "seed": wish.seed, "teeth": len(files), "files": [*files.values(), *gums.values(), "case.json"],
+    return {"out": str(args.out), "generator": dentition.GENERATOR, "seed": wish.seed, "teeth": len(files),
+            "files": [*files.values(), *gums.values(), "case.json"],
             "start": made.facts["start"], "aligned": made.facts["aligned"]}

@@ -101,7 +101,8 @@ FRONT = {
                 labial=((0, .41), (.2, .50), (.5, .485), (.8, .39), (1, .28)),
                 lingual=((0, -.41), (.17, -.50), (.28, -.46), (.46, -.22), (.70, .00), (1, .14)),
                 mesial_drop=(.05, 4), distal_drop=(.15, 3), fossa=.42, taper=.26, cervix=1.9),
-    "U3": Front(mesial=((0, .74), (.3, .88), (.62, 1.0), (.76, .95), (.90, .66), (1, .44)), distal=((0, .74), (.28, .90), (.50, 1.0), (.66, .97), (.84, .74), (1, .44)),
+    "U3": Front(mesial=((0, .74), (.3, .88), (.62, 1.0), (.76, .95), (.90, .66), (1, .44)), distal=((0, .74), (.28, .90), (.50, 1.0), (.66, .97),
+        (.84, .74), (1, .44)),
                 labial=((0, .42), (.22, .50), (.5, .485), (.8, .385), (1, .29)),
                 lingual=((0, -.44), (.2, -.50), (.35, -.44), (.6, -.17), (.8, -.02), (1, .06)),
                 mesial_drop=(.03, 1), distal_drop=(.05, 1), cusp=(.05, .25), fossa=.22, taper=.30, cervix=1.8, labial_ridge=.22, power=(2.0, 1.75)),
@@ -113,7 +114,8 @@ FRONT = {
                 labial=((0, .43), (.15, .47), (.5, .43), (.8, .34), (1, .265)),
                 lingual=((0, -.45), (.14, -.52), (.3, -.47), (.55, -.20), (.78, .02), (1, .115)),
                 mesial_drop=(.012, 8), distal_drop=(.05, 4), fossa=.16, taper=.28, cervix=1.8, twist=9),
-    "L3": Front(mesial=((0, .80), (.35, .92), (.74, 1.0), (.86, .92), (.94, .70), (1, .46)), distal=((0, .76), (.35, .89), (.60, 1.0), (.74, .96), (.88, .74), (1, .46)),
+    "L3": Front(mesial=((0, .80), (.35, .92), (.74, 1.0), (.86, .92), (.94, .70), (1, .46)), distal=((0, .76), (.35, .89), (.60, 1.0), (.74, .96),
+        (.88, .74), (1, .46)),
                 labial=((0, .45), (.2, .50), (.5, .47), (.8, .36), (1, .24)),
                 lingual=((0, -.46), (.17, -.50), (.35, -.44), (.6, -.17), (.8, -.01), (1, .08)),
                 mesial_drop=(.02, 1), distal_drop=(.05, 1), cusp=(.06, .25), fossa=.18, taper=.30, cervix=1.6, labial_ridge=.16, power=(2.0, 1.75))}
@@ -145,11 +147,13 @@ def _around(cusps: tuple[Cusp, ...], mesial: float, distal: float, depth: float 
         for first, second in zip(row, row[1:], strict=False):
             low = max(first.down, second.down) + .75
             for cusp, other in ((first, second), (second, first)):
-                made.append(Ridge(cusp.name, ((cusp.x, cusp.y, cusp.down + .1), (.47 * other.x + .53 * cusp.x, .47 * other.y + .53 * cusp.y, low)), 1.0))
+                made.append(Ridge(cusp.name, ((cusp.x, cusp.y, cusp.down + .1),
+                                               (.47 * other.x + .53 * cusp.x, .47 * other.y + .53 * cusp.y, low)), 1.0))
     return tuple(made)
 
 
-def _side(wall: dict, cusps: tuple[Cusp, ...], marginal: tuple[float, float], pit: tuple[float, float, float], extra: tuple[Ridge, ...] = (), **more) -> Side:
+def _side(wall: dict, cusps: tuple[Cusp, ...], marginal: tuple[float, float], pit: tuple[float, float, float], extra: tuple[Ridge, ...] = (),
+          **more) -> Side:
     return Side(**wall, cusps=cusps, ridges=_around(cusps, *marginal) + extra, pit=pit, **more)
 
 

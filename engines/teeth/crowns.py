@@ -152,8 +152,7 @@ def _front(shape: Front, name: str, vary: _Vary, around: int, up: int) -> tuple:
     last = (up - 1) * around
     i = np.arange(around // 2)
     a, b, d, e = last + i, last + i + 1, last + (around - i - 1), last + (around - i) % around
-    cap = np.concatenate([np.stack([a, b, d], -1)[:-1], np.stack([a, d, e], -1)[1:], [[a[-1], b[-1], e[-1]]]])
-    # the last quad is the triangle (a, b, e), the first one (a, b, d)
+    cap = np.concatenate([np.stack([a, b, d], -1)[:-1], np.stack([a, d, e], -1)[1:]])  # the first and the last are triangles
     faces = np.concatenate([_wall_faces(around, up), cap])
     landmarks: dict[str, np.ndarray] = {}
     return rings, faces, landmarks, slice(0, around)
@@ -284,9 +283,7 @@ def _surface_landmarks(rings: np.ndarray, points: dict[str, np.ndarray], name: s
     for key in [key for key in points if key.startswith("cusp_")]:
         near = np.where(np.hypot(*(rings[:, :2] - points[key][:2]).T) < .9, rings[:, 2], -np.inf)
         points[key] = rings[near.argmax()].copy()
-    fossa = points["central_fossa"]
-    near = np.where(np.hypot(*(rings[:, :2] - fossa[:2]).T) < .9, rings[:, 2], np.inf)
-    points["central_fossa"] = rings[near.argmin()].copy()
+    points["central_fossa"] = rings[around * up].copy()  # the pole of the table
     main = "cusp_b" if "cusp_b" in points else "cusp_mb"
     points["edge"] = points[main].copy()
     if "cusp_db" in points:

@@ -137,7 +137,7 @@ def _align(crowns: dict[int, Crown], random: np.random.Generator) -> tuple[Arch,
     upper, lower = (tuple(n for n in row if n in crowns) for row in (fdi.UPPER, fdi.LOWER))
     widths = {n: float(np.ptp(crowns[n].mesh.vertices[:, 0])) for n in crowns}
     half = sum(widths[n] for n in lower if fdi.place(n) < 8) / 2
-    family = ("beta", "sextic", "quartic", "catenary")[random.choice(4, p=(.35, .35, .25, .05))]
+    family = ("beta", "sextic", "quartic", "catenary")[random.choice(4, p=(.15, .45, .35, .05))]
     shape = float(np.clip(random.standard_normal(), -2, 2))  # narrow to wide
     arch = closed(family, half * (.515 + .012 * shape), half, (half * .265, half * (.085 + .004 * shape)))
     depth = float(np.clip(1.3 + .4 * random.standard_normal(), .4, 2.2))

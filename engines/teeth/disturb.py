@@ -25,7 +25,6 @@ CLASS_SHARE = {"I": .747, "II": .196, "III": .057}
 BITE_SHARE = {"normal": .731, "deep": .220, "open": .049}
 CROSSBITE_SHARE = .094
 HALF_UNIT_MM = 3.5
-SIDE_LIMIT = {"mild": 0.55, "full": 1.0}
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Offset:
 
 def draw(numbers: tuple[int, ...], random: np.random.Generator) -> dict[int, Offset]:
     """Independent offsets by the measured distribution, neighbours alternating."""
-    made, before = {}, None
+    made, before, last = {}, None, 0.0
     for n in numbers:
         bl, md, up, rotation = SPREAD[fdi.is_upper(n)][min(fdi.place(n), 7) - 1]
         fresh = random.standard_normal(6)
@@ -65,7 +64,8 @@ def complete(wish: Any, random: np.random.Generator) -> Any:
     molar, bite = wish.molar_class or molar, wish.bite or bite
     spaced = (wish.spacing_mm or 0) > 0 or (wish.diastema_mm or 0) > 0
     crowding = wish.crowding_mm if wish.crowding_mm is not None else 0.0 if spaced or wish.spacing_mm is not None and room < 0 else max(room, 0.0)
-    spacing = wish.spacing_mm if wish.spacing_mm is not None else max(wish.diastema_mm or 0.0, 0.0 if crowding > 0 or wish.crowding_mm is not None else max(-room, 0.0))
+    free = 0.0 if crowding > 0 or wish.crowding_mm is not None else max(-room, 0.0)
+    spacing = wish.spacing_mm if wish.spacing_mm is not None else max(wish.diastema_mm or 0.0, free)
     overjet = {"I": 3.2 + .8 * jet, "II": 6.5 + 1.2 * jet, "III": -1.2 + .8 * jet}[molar]
     overbite = {"normal": 2.2 + .8 * over, "deep": 5.5 + .7 * over, "open": -2.0 + .7 * over}[bite]
     return replace(wish, molar_class=molar, bite=bite, crossbite=cross if wish.crossbite is None else wish.crossbite, crowding_mm=crowding, spacing_mm=spacing,
@@ -98,7 +98,8 @@ def start(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, 
     return poses
 
 
-def _slide(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, row: tuple[int, ...], wish: Any, random: np.random.Generator) -> dict[int, np.ndarray]:
+def _slide(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, row: tuple[int, ...], wish: Any,
+           random: np.random.Generator) -> dict[int, np.ndarray]:
     """Teeth moved along the arch: together by the crowding, apart by the spacing."""
     grid = np.linspace(-80, 80, 1601)
     line, _ = arch.at(grid)
@@ -109,7 +110,7 @@ def _slide(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch,
     for n in row:
         s, k = where[n], fdi.place(n)
         inner = max(abs(where[m]) for m in row if fdi.place(m) <= 5)
-        towards = -wish.crowding_mm / 2 * min(abs(s) / inner, 1.0)
+        towards = -wish.crowding_mm / 2 * min(abs(s) / inner, 1.0)**2
         side = sites[:5] if fdi.is_right(n) else sites[5:]
         away = wish.diastema_mm / 2 + float(side[:min(k, 5)].sum())
         new = s + np.sign(s) * (towards + away)

@@ -49,12 +49,13 @@ def _margins(crowns: dict[int, Crown], poses: dict[int, np.ndarray], row: list[i
             line += [_papilla(parts[k - 1][-1], parts[k][0], ends[k - 1], ends[k], outer)[None], parts[k]]
         rows.append(line)
     for where, line_index in ((0, 0), (-1, -1)):
-        (own, pose, along), sign = ends[where], (-1 if where == 0 else 1)
+        (_, pose, along), sign = ends[where], (-1 if where == 0 else 1)
         middle = (facial[where][line_index] + lingual[where][line_index]) / 2
         occlusal = pose[:3, 2]
         for line, k in ((rows[0], facial), (rows[1], lingual)):
             edge = k[where][line_index]
-            tail = [middle * (1 - t) + edge * t + sign * along * reach - occlusal * drop for t, reach, drop in ((.80, 1.6, .3), (.45, 3.4, .8), (.06, 4.6, 1.8))]
+            tail = [middle * (1 - t) + edge * t + sign * along * reach - occlusal * drop
+                    for t, reach, drop in ((.80, 1.6, .3), (.45, 3.4, .8), (.06, 4.6, 1.8))]
             if where == 0:
                 line.insert(0, np.array(tail[::-1]))
             else:
@@ -147,20 +148,17 @@ def _loft(face: np.ndarray, back: np.ndarray, up: float, upper: bool) -> Mesh:
     a = i * m + j
     quads = np.concatenate([np.stack([a, a + 1, a + m + 1], -1).reshape(-1, 3), np.stack([a, a + m + 1, a + m], -1).reshape(-1, 3)])
     corners = grid.reshape(-1, 3)
-    middle = face[n // 2] + .5 * out[n // 2]
     probe = quads[(n // 2 - 1) * (m - 1) + 3]
     normal = np.cross(corners[probe[1]] - corners[probe[0]], corners[probe[2]] - corners[probe[0]])
     if normal @ (out[n // 2]) < 0:
         quads = quads[:, ::-1]
-    del middle
     return Mesh(corners, quads)
 
 
 def _palate(near: np.ndarray, wide: np.ndarray, out: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
     """Rows from the lingual gum to the middle of the palate: a vault over the mirrored places of both sides."""
     start = near - .95 * out - 2.2 * z
-    middle = (wide + wide[::-1]) / 2 * [1, 1, 1]
-    middle = middle + [0, 1.0, 0]
+    middle = (wide + wide[::-1]) / 2 + [0, 1.0, 0]
     half = np.linalg.norm((wide - middle)[:, :2], axis=1, keepdims=True)
     deep = np.clip(half / 20.0, 0, 1)**.8 * 13.0
     rows = []

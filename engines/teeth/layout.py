@@ -19,6 +19,7 @@ TORQUE = {True: (7, 3, -7, -7, -7, -9, -9, -9), False: (-1, -1, -11, -17, -22, -
 UPPER_OUT_MM = (2.4, 2.2, 2.3)  # upper incisal edges and canine tip outside the lower cusp line
 UPPER_EDGE_MM = (0.0, 0.5, -0.4)  # their height beside the central incisor's
 CONTACT_CELL_MM, BITE_CELL_MM = 0.5, 0.35
+TOUCH_MM, CLEAR_MM = 0.03, 0.02  # tolerance of the solver, and the gap it aims at
 
 
 @dataclass(frozen=True)
@@ -124,25 +125,27 @@ def bite_gap(upper: np.ndarray, lower_map: np.ndarray) -> float:
     return float((-height_map(upper, -1.0) - lower_map).min())
 
 
-def space_out(crowns: dict[int, Crown], numbers: tuple[int, ...], place, s: dict[int, float], rounds: int = 5) -> dict[int, float]:
+def space_out(crowns: dict[int, Crown], numbers: tuple[int, ...], place, s: dict[int, float], rounds: int = 14) -> dict[int, float]:
     """Arc positions at which neighbours just touch. place(number, s) gives a pose; the midline contact stays at s = 0."""
     s = dict(s)
     pairs = list(zip(numbers, numbers[1:], strict=False))
     points = {n: np.asarray(crowns[n].mesh.vertices, np.float64) for n in numbers}
-    for _ in range(rounds):
+    best, least = s, np.inf
+    for turn in range(rounds):
         stand = {n: spread(place(n, s[n]), points[n]) for n in numbers}
-        gaps = {pair: gap(stand[pair[0]].copy(), stand[pair[1]].copy()) for pair in pairs}
-        right = [p for p in pairs if fdi.is_right(p[1])][::-1]
-        left = [p for p in pairs if not fdi.is_right(p[0])]
-        middle = [p for p in pairs if fdi.is_right(p[0]) and not fdi.is_right(p[1])]
-        half = gaps[middle[0]] / 2 if middle else 0.0
-        for row, sign in ((right, 1), (left, -1)):
-            moved = half
-            if middle:
-                s[middle[0][0] if sign == 1 else middle[0][1]] += sign * moved
-            for a, b in row:
-                moved += gaps[(a, b)]
-                s[a if sign == 1 else b] += sign * moved
-        if max(map(abs, gaps.values())) < .01:
+        gaps = {(a, b): gap(stand[a], stand[b]) - CLEAR_MM for a, b in pairs}
+        worst = max(map(abs, gaps.values()))
+        if worst < least:
+            best, least = dict(s), worst
+        if worst < TOUCH_MM:
             break
-    return s
+        step = 1.0 if turn < 3 else .7  # the cells of the gap shift with the teeth: smaller steps settle
+        middle = next(((a, b) for a, b in pairs if fdi.is_right(a) and not fdi.is_right(b)), None)
+        for sign, row in ((1, [p for p in pairs[::-1] if fdi.is_right(p[1])]), (-1, [p for p in pairs if not fdi.is_right(p[0])])):
+            moved = step * gaps[middle] / 2 if middle else 0.0
+            if middle:
+                s[middle[0 if sign == 1 else 1]] += sign * moved
+            for a, b in row:
+                moved += step * gaps[(a, b)]
+                s[a if sign == 1 else b] += sign * moved
+    return best
