@@ -1,0 +1,70 @@
+"""vernier teeth generate: a made dentition as files, one mesh a tooth, the gums and case.json."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engines.job import EngineError, Job
+
+CLASSES, BITES, FORMATS = ("I", "II", "III"), ("normal", "deep", "open"), ("stl", "ply", "obj")
+
+
+def add_parsers(subparsers: Any) -> None:
+    parser = subparsers.add_parser("teeth", help="dental cases")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    parser.set_defaults(verbs=verbs)
+    made = verbs.add_parser("generate", help="make a dentition: teeth, gums, start and aligned poses")
+    made.add_argument("--seed", type=int, help="default 0, or the preset's")
+    made.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder that is empty or not there yet")
+    made.add_argument("--preset", metavar="NAME", help="crowding, diastema, class-ii, class-iii, deep-bite or open-bite; the options below change it")
+    made.add_argument("--class", dest="molar_class", choices=CLASSES, help="of the molars; what is not given is drawn as often as it occurs")
+    made.add_argument("--crowding", type=float, metavar="MM", help="in each jaw, 0 to 12")
+    made.add_argument("--spacing", type=float, metavar="MM", help="in each jaw, 0 to 12")
+    made.add_argument("--bite", choices=BITES)
+    made.add_argument("--crossbite", action="store_true", default=None)
+    made.add_argument("--third-molars", action="store_true")
+    made.add_argument("--roots", action="store_true", help="closed teeth with roots; otherwise crowns open at the neck")
+    made.add_argument("--format", choices=FORMATS, default="stl")
+    made.add_argument("--numbering", choices=("fdi", "universal"), default="fdi")
+    made.set_defaults(run=generate)
+
+
+def generate(args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    """Writes the start as meshes in world axes and everything else into case.json; a summary."""
+    from engines.teeth import dentition, fdi, mesh_files
+
+    try:
+        wish = dentition.preset(args.preset) if args.preset else dentition.Wish()
+        given = {"seed": args.seed, "molar_class": args.molar_class, "crowding_mm": args.crowding, "spacing_mm": args.spacing, "bite": args.bite,
+                 "crossbite": args.crossbite, "third_molars": args.third_molars or None, "base": "root" if args.roots else None}
+        wish = replace(wish, **{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise EngineError(f"This dentition cannot be made: {error}.", "Change the options; `vernier teeth generate --help` lists them.") from error
+    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+        raise EngineError(f"{args.out} is not an empty folder.", "Name a folder that is empty or not there yet.")
+    made = dentition.generate(wish)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        files = {}
+        for k, (number, tooth) in enumerate(made.teeth.items()):
+            job.progress(k, len(made.teeth) + 2, fdi.name(number))
+            name = fdi.to_universal(number) if args.numbering == "universal" else str(number)
+            files[number] = f"{name}.{args.format}"
+            mesh_files.write(tooth.crown.mesh.moved(tooth.start), args.out / files[number])
+        gums = {"upper": f"gum_upper.{args.format}", "lower": f"gum_lower.{args.format}"}
+        mesh_files.write(made.upper_gum, args.out / gums["upper"])
+        mesh_files.write(made.lower_gum, args.out / gums["lower"])
+        teeth = {str(number): {"file": files[number], "start": tooth.start.tolist(), "aligned": tooth.aligned.tolist(),
+                               "landmarks": {key: value.tolist() for key, value in tooth.crown.landmarks.items()}} for number, tooth in made.teeth.items()}
+        case = {"vernier": 1, "generator": dentition.GENERATOR, "seed": wish.seed, "units": "mm", "numbering": args.numbering,
+                "axes": {"x": "patient's left", "y": "back", "z": "up"}, "meshes": "start, world axes", "facts": made.facts, "gums": gums, "teeth": teeth}
+        beside = args.out / "case.json.part"
+        beside.write_text(json.dumps(case), "utf-8")
+        beside.replace(args.out / "case.json")
+    except OSError as error:
+        raise EngineError(f"{args.out} could not be written: {error.strerror}.", "Name a folder that can be written to.") from error
+    return {"out": str(args.out), "generator": dentition.GENERATOR, "seed": wish.seed, "teeth": len(files),
+            "files": [*files.values(), *gums.values(), "case.json"],
+            "start": made.facts["start"], "aligned": made.facts["aligned"]}
