@@ -1,10 +1,10 @@
 """Every command of the window in one table: menus, shortcuts, the sheet and the palette are made from it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenuBar, QWidget
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,13 @@ class Entry:
     checkable: bool = False
     ends_group: bool = False
 
+    @property
+    def scope(self) -> str:
+        """The workspace it belongs to, or "file", "edit", "view", "job", "help": always there."""
+        return self.id.partition(".")[0]
 
-MENUS = ("File", "Edit", "View", "Guidance", "Help")
+
+MENUS = ("File", "Edit", "View", "Guidance", "Teeth", "Help")
 TABLE = (
     Entry("file.new", "File", "New session", ("Ctrl+N",), "Start afresh with the first example"),
     Entry("file.open", "File", "Open\N{HORIZONTAL ELLIPSIS}", ("Ctrl+O",),
@@ -33,6 +38,9 @@ TABLE = (
     Entry("guidance.save_all", "File", "Save all images\N{HORIZONTAL ELLIPSIS}", ("Ctrl+Shift+E",), "Save every image of both sides"),
     Entry("guidance.save_film", "File", "Save film\N{HORIZONTAL ELLIPSIS}", (), "Save the denoising as GIF, MP4 or PNG pictures"),
     Entry("guidance.save_plots", "File", "Save plots\N{HORIZONTAL ELLIPSIS}", (), "Save every plot and the atlas as PNG, SVG and CSV", ends_group=True),
+    Entry("teeth.picture", "File", "Save picture\N{HORIZONTAL ELLIPSIS}", ("Ctrl+E",), "The view as PNG"),
+    Entry("teeth.export", "File", "Export plan\N{HORIZONTAL ELLIPSIS}", ("Ctrl+Shift+E",), "Stages, models, movements, report and film into a folder"),
+    Entry("teeth.plan", "File", "Open plan\N{HORIZONTAL ELLIPSIS}", (), "A plan of this case that was exported before", ends_group=True),
     Entry("file.quit", "File", "Quit", ("Ctrl+Q",), "Close Vernier"),
     Entry("edit.undo", "Edit", "Undo", ("Ctrl+Z",), "Back to the request before"),
     Entry("edit.redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Forward again", ends_group=True),
@@ -66,7 +74,32 @@ TABLE = (
     Entry("guidance.train", "Guidance", "Train on my images\N{HORIZONTAL ELLIPSIS}", ("Ctrl+T",),
           "A model of one's own from a folder whose subfolders are classes", ends_group=True),
     Entry("guidance.smooth", "Guidance", "Smooth enlargement", ("M",), "Smooth or crisp pixels", checkable=True),
-    Entry("job.cancel", "Guidance", "Cancel the job", ("Esc",), "Stop what is running"),
+    Entry("teeth.front", "Teeth", "Front view", ("1",), "The patient from the front"),
+    Entry("teeth.right", "Teeth", "View from the right", ("2",), "The patient's right side"),
+    Entry("teeth.left", "Teeth", "View from the left", ("3",), "The patient's left side"),
+    Entry("teeth.upper", "Teeth", "Upper arch", ("4",), "The upper teeth from below"),
+    Entry("teeth.lower", "Teeth", "Lower arch", ("5",), "The lower teeth from above"),
+    Entry("teeth.back", "Teeth", "View from the back", ("6",), "Both arches from the throat"),
+    Entry("teeth.jaws", "Teeth", "Upper, lower or both jaws", ("J",), "Hide the other jaw", ends_group=True),
+    Entry("teeth.ghost", "Teeth", "Show the start as a ghost", ("G",), "Where the teeth were, translucent", checkable=True),
+    Entry("teeth.split", "Teeth", "Before and after side by side", ("X",), "Two views with one camera", checkable=True),
+    Entry("teeth.distance", "Teeth", "Colour by displacement", ("D",), "How far each point of a tooth has moved", checkable=True),
+    Entry("teeth.occlusogram", "Teeth", "Occlusogram", ("O",), "Contact and overlap with the opposing teeth as colours", checkable=True),
+    Entry("teeth.labels", "Teeth", "Tooth numbers", ("N",), "Numbers in the picture", checkable=True),
+    Entry("teeth.ruler", "Teeth", "Ruler", ("R",), "Two points on the teeth and the distance between them", checkable=True),
+    Entry("teeth.angle", "Teeth", "Angle", ("Shift+R",), "Three points on the teeth and the angle between them", checkable=True, ends_group=True),
+    Entry("teeth.all", "Teeth", "Select all teeth", ("Ctrl+A",), "Every tooth that is there"),
+    Entry("teeth.pair", "Teeth", "Select the mirror tooth too", ("M",), "Both then move as mirror images"),
+    Entry("teeth.lock", "Teeth", "Lock or unlock", ("L",), "Locked teeth stay where they are"),
+    Entry("teeth.reset", "Teeth", "Reset to start", ("Backspace",), "The selected teeth back to where they were"),
+    Entry("teeth.extract", "Teeth", "Extract or put back", ("Delete",), "Take the selected teeth out of the plan", ends_group=True),
+    Entry("teeth.fit", "Teeth", "Fit teeth to the arch", ("F",), "Move the teeth onto the arch form, in contact, with the least movement"),
+    Entry("teeth.stages", "Teeth", "Make stages", ("S",), "Divide the plan into steps within the limits"),
+    Entry("teeth.play", "Teeth", "Play the treatment", ("P",), "From the start to the planned setup"),
+    Entry("teeth.plans", "Teeth", "Second plan", ("B",), "A copy of the plan beside the first, or the other of the two", ends_group=True),
+    Entry("teeth.orient", "Teeth", "Orientation\N{HORIZONTAL ELLIPSIS}", (), "Occlusal plane and midline, by hand"),
+    Entry("teeth.segment", "Teeth", "Segment the scan\N{HORIZONTAL ELLIPSIS}", (), "One click on each crown turns a scan into teeth and gum", ends_group=True),
+    Entry("job.cancel", "View", "Cancel the job", ("Esc",), "Stop what is running"),
     Entry("help.palette", "Help", "Command palette", ("Ctrl+K",), "Type a few letters of any command"),
     Entry("help.keys", "Help", "Keyboard shortcuts", ("F1", "?"), "All keys at a glance"),
     Entry("help.welcome", "Help", "First steps", (), "The three notes of the first start"),
@@ -80,6 +113,7 @@ class Actions:
     def __init__(self, owner: QWidget, slots: Mapping[str, Callable[..., object]], table: tuple[Entry, ...] = TABLE) -> None:
         self.table = tuple(entry for entry in table if entry.id in slots)
         self._actions: dict[str, QAction] = {}
+        self._menus: dict[str, QMenu] = {}
         for entry in self.table:
             action = QAction(entry.text, owner)
             action.setShortcuts([QKeySequence(keys) for keys in entry.keys])
@@ -94,6 +128,15 @@ class Actions:
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
 
+    def scope(self, active: str, workspaces: Iterable[str]) -> None:
+        """Commands of other workspaces go out of sight, and their keys are free for those of `active`."""
+        for entry in self.table:
+            if entry.scope in workspaces:
+                self[entry.id].setEnabled(entry.scope == active)
+                self[entry.id].setVisible(entry.scope == active)
+        for menu in self._menus.values():
+            menu.menuAction().setVisible(any(action.isVisible() for action in menu.actions() if not action.isSeparator()))
+
     def groups(self) -> dict[str, list[QAction]]:
         """Menu title -> its actions, in the table's order."""
         return {menu: found for menu in MENUS if (found := [self[entry.id] for entry in self.table if entry.menu == menu])}
@@ -102,7 +145,7 @@ class Actions:
         """Menus with separators where the table ends a group."""
         for menu in self.groups():
             entries = [entry for entry in self.table if entry.menu == menu]
-            target = bar.addMenu(menu)
+            target = self._menus[menu] = bar.addMenu(menu)
             target.setObjectName(menu)
             for entry in entries:
                 target.addAction(self[entry.id])

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QLabel, QMainWindow, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from app.actions import TABLE as TABLE_OF_ACTIONS
 from app.actions import Actions
 from app.documents import Document
 from app.keeper import Keeper
@@ -29,13 +30,7 @@ from widgets.welcome import Welcome
 
 SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (880, 540), 1120, 2000
 CLOSE_MS = 30_000  # importing torch on a busy machine takes longer than any engine step
-FILTER = "Vernier (*.vernier *.png *.safetensors *.tuned.json);;All files (*)"
-MARKS = (
-    ("Drag \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}",
-     "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
-    ("Compare with C", "CFG and the mode you chose grow from the same noise, side by side. X flips between them in the same place."),
-    ("Everything is a command", "Ctrl+K finds any of them, F1 lists the keys. A saved PNG carries its settings: drop it on the window to return to it."),
-)
+FILTER = "Vernier (*.vernier *.png *.safetensors *.tuned.json *.stl *.ply *.obj *.vtp *.dcm *.zip *.tar *.tar.gz *.tar.xz);;All files (*)"
 
 
 class Window(QMainWindow):
@@ -142,9 +137,7 @@ class Window(QMainWindow):
             "job.cancel": self._escape, "help.palette": lambda: self._palette.present(), "help.keys": lambda: self._sheet.present(),
             "help.welcome": self._show_welcome, "help.about": self._about}
         slots |= {f"view.{choice}": lambda _=True, choice=choice: self._choose_theme(choice) for choice in ("system", "dark", "light")}
-        for name in ("save", "save_all", "copy", "compare", "flip", "side", "wipe", "difference", "swap", "grid", "atlas", "film", "play", "save_film",
-                     "quality", "save_plots", "hub", "train", "tune", "tuned", "compare_tuned", "new_seed", "lock_seed", "star", "smooth"):
-            slots[f"guidance.{name}"] = lambda *on, name=name: self._command(f"guidance.{name}", *on)
+        slots |= {entry.id: lambda *on, name=entry.id: self._command(name, *on) for entry in TABLE_OF_ACTIONS if entry.scope in self._rows}
         return slots
 
     def _connect(self) -> None:
@@ -201,6 +194,7 @@ class Window(QMainWindow):
             for panel in ("controls", "insight"):
                 self._fold(panel, getattr(self.settings, f"{panel}_shown"))
         self.stack.setCurrentWidget(self.workspaces[name])
+        self.actions_.scope(name, self._rows)
         self._show_undo()
 
     def _background_failed(self, name: str, ticket: int, error: Exception) -> None:
@@ -250,13 +244,21 @@ class Window(QMainWindow):
                 self.activate(self.keeper.active)
                 self._remember(path)
                 return True
-            if any(workspace.open_path(path) for workspace in self.workspaces.values()):
+            if self._opened(path):
                 return True
             raise EngineError(f"Vernier cannot open {path.name}.",
-                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, diffusers folders, and folders "
-                                     "whose subfolders hold the pictures of a class each.")
+                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, diffusers folders, folders whose "
+                                     "subfolders hold the pictures of a class each, and dental cases (STL, PLY, OBJ, VTP, DICOM; a file, a folder, a zip).")
         except EngineError as error:
             self.notices.fail(error)
+        return False
+
+    def _opened(self, path: Path) -> bool:
+        """By the workspace in front if files of this look are its own, else by the first one whose they are."""
+        for name in sorted(self._rows, key=lambda name: name != self.keeper.active):
+            if self._rows[name].takes(path):
+                self.activate(name)
+                return self.workspaces[name].open_path(path)
         return False
 
     def save(self) -> None:
@@ -368,8 +370,8 @@ class Window(QMainWindow):
             tab.setIcon(glyphs.icon(self._rows[name].glyph, muted, accent))
 
     def _show_welcome(self) -> None:
-        if self._welcome is None:
-            self._welcome = Welcome(MARKS)
+        if self._welcome is None and self._rows[self.keeper.active].marks:
+            self._welcome = Welcome(self._rows[self.keeper.active].marks)
             self._welcome.dismissed.connect(self._welcomed)
             self._column.insertWidget(self._column.indexOf(self.log_panel), self._welcome)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -9,6 +10,8 @@ import resources
 from app.settings import cache, home
 from engines.guidance.request import GuidanceRequest, unwrap, wrap
 from engines.job import Engine, Job, Task
+from engines.teeth import request as dental_request
+from engines.teeth import sources as dental
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Row:
     """`widget` and `engine` import their libraries when called: the widget on the GUI thread, the engine on its own.
 
     `widget(document, worker, background)` follows the workspace protocol of widgets/guidance/workspace.py; `engine(device)` takes the
-    person's choice of device ("auto", "cpu", "cuda").
+    person's choice of device ("auto", "cpu", "cuda"). `takes(path)` says, from its look alone, whether a file or folder is for this workspace;
+    `marks` are its coach marks (title, sentence).
     """
 
     id: str
@@ -27,6 +31,8 @@ class Row:
     unwrap: Callable[[Any], Any]
     widget: Callable[..., Any]
     engine: Callable[[str], Engine]
+    takes: Callable[[Path], bool] = lambda path: True
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 class LazyEngine:
@@ -66,4 +72,29 @@ def _guidance_engine(device: str) -> Engine:
     return GuidanceEngine(resources.path("weights"), pick(device))
 
 
-TABLE = (Row("guidance", "Guidance", "guidance", GuidanceRequest, wrap, unwrap, _guidance_widget, _guidance_engine),)
+def _teeth_widget(document: Any, worker: Any, background: Any) -> Any:
+    from widgets.teeth.workspace import TeethWorkspace
+
+    return TeethWorkspace(document, worker, background, resources.path("samples") / "teeth")
+
+
+def _teeth_engine(device: str) -> Engine:
+    from engines.teeth.engine import TeethEngine
+
+    return TeethEngine(resources.path("samples") / "teeth")
+
+
+_GUIDANCE_MARKS = (
+    ("Drag \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}",
+     "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
+    ("Compare with C", "CFG and the mode you chose grow from the same noise, side by side. X flips between them in the same place."),
+    ("Everything is a command", "Ctrl+K finds any of them, F1 lists the keys. A saved PNG carries its settings: drop it on the window to return to it."))
+_TEETH_MARKS = (
+    ("Click a tooth", "Drag the arrows to move it along its own axes and the rings to turn it. Shift: ten times finer. Ctrl+click adds teeth."),
+    ("See what it does", "Measures, contacts and stages follow every move. G shows the start as a ghost, X both side by side, O the contacts as colours."),
+    ("Open your own case", "Drop a folder, a zip or a scan on the window. Numbering, units and axes are found, and asked when in doubt."))
+
+TABLE = (Row("guidance", "Guidance", "guidance", GuidanceRequest, wrap, unwrap, _guidance_widget, _guidance_engine,
+             lambda path: not dental.looks_dental(path), _GUIDANCE_MARKS),
+         Row("teeth", "Teeth", "teeth", dental_request.TeethRequest, dental_request.wrap, dental_request.unwrap, _teeth_widget, _teeth_engine,
+             dental.looks_dental, _TEETH_MARKS))

@@ -3,11 +3,28 @@ from PySide6.QtWidgets import QMenuBar, QWidget
 
 from app.actions import MENUS, TABLE, Actions
 
+WORKSPACES = ("guidance", "teeth")
 
-def test_no_two_commands_share_an_id_or_a_key():
+
+def test_no_two_commands_share_an_id_nor_two_that_are_there_together_a_key():
     ids = [entry.id for entry in TABLE]
-    keys = [QKeySequence(key).toString() for entry in TABLE for key in entry.keys]
-    assert len(ids) == len(set(ids)) and len(keys) == len(set(keys))
+    assert len(ids) == len(set(ids))
+    for active in WORKSPACES:
+        keys = [QKeySequence(key).toString() for entry in TABLE if entry.scope in (active,) or entry.scope not in WORKSPACES for key in entry.keys]
+        assert len(keys) == len(set(keys))
+
+
+def test_a_workspaces_commands_are_there_while_it_is_in_front(qtbot):
+    owner = QWidget()
+    qtbot.addWidget(owner)
+    actions = Actions(owner, {"guidance.flip": lambda: None, "teeth.split": lambda on: None, "edit.undo": lambda: None})
+    bar = QMenuBar(owner)
+    actions.fill(bar)
+    actions.scope("teeth", WORKSPACES)
+    assert actions["teeth.split"].isEnabled() and actions["edit.undo"].isEnabled() and not actions["guidance.flip"].isEnabled()
+    assert [action.text() for action in bar.actions() if action.isVisible()] == ["Edit", "Teeth"]
+    actions.scope("guidance", WORKSPACES)
+    assert not actions["teeth.split"].isEnabled() and actions["guidance.flip"].isEnabled()
 
 
 def test_every_command_says_what_it_does_and_has_a_menu():

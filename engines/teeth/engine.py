@@ -1,0 +1,83 @@
+"""Opens the case of a request and says what its plan does: poses, measures, contacts.
+
+What costs time (reading, landmarks, collision bodies) is kept per case, so that a dragged tooth costs a few milliseconds.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engines.job import EngineError, Job, Task
+from engines.teeth.case import Case
+from engines.teeth.outcome import Outcome
+from engines.teeth.poses import poses_of
+from engines.teeth.request import SAMPLE, CaseSource, TeethRequest
+
+
+class TeethEngine:
+    """`samples` is the folder of the shipped cases."""
+
+    def __init__(self, samples: Path) -> None:
+        self._samples = samples
+        self._opened: tuple[CaseSource, Case] | None = None
+        self._prepared: dict[str, Any] = {}  # of the case that is open: landmarks, collision bodies, measures at the start
+
+    def run(self, request: TeethRequest, job: Job) -> Outcome:
+        """First the case as a preview, then everything that is measured. EngineError when the case cannot be opened."""
+        case = self.case(request, job)
+        poses = poses_of(case, request.plan)
+        job.preview(Outcome(request, case, poses))
+        if not case.teeth:
+            return Outcome(request, case, poses, measured=True)
+        from engines.teeth import measures
+
+        marked = self.marked(request, job)
+        job.check()
+        before = self._once(("before", request.tolerance_mm), lambda: measures.measure(marked, poses_of(marked, replace(request.plan, moves=(), extracted=()))))
+        now = measures.measure(marked, poses, request.plan.reductions)
+        job.check()
+        return Outcome(request, case, poses, before, now, self.contacts(request, job).pairs(poses), True)
+
+    def carry_out(self, task: Task, job: Job) -> Any:
+        return task.carry_out(self, job)
+
+    def case(self, request: TeethRequest, job: Job) -> Case:
+        """The case of the request, read once."""
+        if self._opened is None or self._opened[0] != request.case:
+            case = self._read(request.case, job)
+            self._opened, self._prepared = (request.case, case), {}
+        return self._opened[1]
+
+    def marked(self, request: TeethRequest, job: Job) -> Case:
+        """The case with all landmarks that could be found, and those that were set by hand."""
+        from engines.teeth import landmarks
+
+        case = self.case(request, job)
+        return self._once(("marks", request.landmarks), lambda: landmarks.marked(case, request.landmarks, job))
+
+    def contacts(self, request: TeethRequest, job: Job) -> Any:
+        from engines.teeth.contacts import Contacts
+
+        case = self.case(request, job)
+        return self._once(("contacts", request.tolerance_mm), lambda: Contacts(case, request.tolerance_mm))
+
+    def _once(self, key: Any, make: Any) -> Any:
+        kind = key[0]
+        if kind not in self._prepared or self._prepared[kind][0] != key:
+            self._prepared[kind] = (key, make())
+        return self._prepared[kind][1]
+
+    def _read(self, source: CaseSource, job: Job) -> Case:
+        from engines.teeth import opening, samples
+
+        if source.path.startswith(SAMPLE):
+            case = samples.load(source.path.removeprefix(SAMPLE), self._samples)
+        else:
+            path = Path(source.path)
+            if not path.exists():
+                raise EngineError(f"{path.name} is not there any more.", remedy="Open the case from where it lies now.")
+            case = opening.open_source(source, job)
+        return case
+
+    def close(self) -> None:
+        self._opened, self._prepared = None, {}

@@ -1,0 +1,101 @@
+"""Which case is open: name, what was found in its files, questions to answer, samples and one's own to open."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from engines.teeth.case import Case, Question
+from engines.teeth.request import SAMPLE, CaseSource
+from widgets import tokens
+from widgets.fields import Choice
+from widgets.paint import Caption
+
+
+class CasePanel(QWidget):
+    """`sample(name)` for a shipped case, `asked(word)`: open, folder, orient, segment; `answered(field, value)` for a question."""
+
+    sample = Signal(str)
+    asked = Signal(str)
+    answered = Signal(str, str)
+
+    def __init__(self, samples: tuple[tuple[str, str, str], ...], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._samples = samples
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(tokens.SPACE_S)
+        self.name = Choice("Case")
+        self.name.setToolTip("Sample cases; open your own below, or drop it on the window")
+        self.name.changed.connect(self._on_choice)
+        self.facts = Caption("", tokens.CAPTION_PX, "muted")
+        self.facts.setWordWrap(True)
+        row = QHBoxLayout()
+        row.setSpacing(tokens.SPACE_S)
+        for word, text, tip in (("open", "Open file\N{HORIZONTAL ELLIPSIS}", "A scan, a labelled arch or an archive of teeth (STL, PLY, OBJ, VTP, DICOM, zip)"),
+                                ("folder", "Open folder\N{HORIZONTAL ELLIPSIS}", "A folder with one mesh for each tooth, or one for each jaw")):
+            button = QPushButton(text)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, word=word: self.asked.emit(word))
+            row.addWidget(button, 1)
+        self._questions = QVBoxLayout()
+        self.segment = QPushButton("Segment the scan")
+        self.segment.setObjectName("primary")
+        self.segment.setToolTip("One click on each crown turns the scan into teeth and gum")
+        self.segment.clicked.connect(lambda: self.asked.emit("segment"))
+        self.segment.hide()
+        self.orient = QPushButton("Orientation\N{HORIZONTAL ELLIPSIS}")
+        self.orient.setToolTip("Turn the case until the occlusal plane lies level and the midline in the middle")
+        self.orient.clicked.connect(lambda: self.asked.emit("orient"))
+        column.addWidget(self.name)
+        column.addWidget(self.facts)
+        column.addLayout(self._questions)
+        column.addWidget(self.segment)
+        column.addLayout(row)
+        column.addWidget(self.orient)
+
+    def show_case(self, source: CaseSource, case: Case | None) -> None:
+        rows = [(SAMPLE + name, title, None) for name, title, _ in self._samples]
+        if not source.path.startswith(SAMPLE):
+            rows.insert(0, (source.path, case.name if case is not None else source.path.rpartition("/")[2], None))
+        self.name.set_choices(rows)
+        self.name.set_value(source.path)
+        self.facts.setText(self._spoken(source, case))
+        self.segment.setVisible(case is not None and bool(case.scans))
+        self._show_questions(case.questions if case is not None else ())
+
+    def _spoken(self, source: CaseSource, case: Case | None) -> str:
+        if case is None:
+            return "Opening\N{HORIZONTAL ELLIPSIS}"
+        tip = next((text for name, _, text in self._samples if SAMPLE + name == source.path), "")
+        jaws = " and ".join(jaw for jaw in ("upper", "lower") if case.of(jaw) or jaw in case.scans) or "no"
+        found = f"{len(case.teeth)} teeth, {jaws} jaw{'s' if ' and ' in jaws else ''}"
+        if not source.path.startswith(SAMPLE):
+            found += f". Numbers in the files: {'Universal' if case.numbering == 'universal' else 'FDI'}; unit: {case.units}"
+        return f"{tip} {found}.".strip()
+
+    def _show_questions(self, questions: tuple[Question, ...]) -> None:
+        while self._questions.count():
+            self._questions.takeAt(0).widget().deleteLater()
+        for question in questions:
+            box = QWidget()
+            column = QVBoxLayout(box)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(tokens.SPACE_XS)
+            text = QLabel(question.text)
+            text.setWordWrap(True)
+            answer = Choice(question.field)
+            answer.set_choices([(choice, choice, None) for choice in question.choices])
+            answer.set_value(question.guess)
+            answer.changed.connect(lambda value, field=question.field: self.answered.emit(field, value))
+            keep = QPushButton("Right")
+            keep.setToolTip("Keep what was found")
+            keep.clicked.connect(lambda _=False, question=question: self.answered.emit(question.field, question.guess))
+            row = QHBoxLayout()
+            row.addWidget(answer, 1)
+            row.addWidget(keep)
+            column.addWidget(text)
+            column.addLayout(row)
+            self._questions.addWidget(box)
+
+    def _on_choice(self, path: str) -> None:
+        if path.startswith(SAMPLE):
+            self.sample.emit(path.removeprefix(SAMPLE))

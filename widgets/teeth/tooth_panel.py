@@ -1,0 +1,91 @@
+"""The selected teeth: six numbers each, lock, extract, reset."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from engines.teeth import fdi
+from engines.teeth.moves import Move
+from widgets import tokens
+from widgets.fields import Chips
+from widgets.paint import Caption, GlyphButton
+from widgets.teeth.words import KINDS, numbered, spoken
+from widgets.vernier_slider import Scale, VernierSlider
+
+MM, DEG = 6.0, 45.0
+PIVOT_ROWS = (("crown", "Crown", "Turn about the middle of the crown"),
+              ("resistance", "Root", "Turn about the centre of resistance, estimated a third of a root below the neck"))
+
+
+class ToothPanel(QWidget):
+    """Shows the movement of the first selected tooth. `changed(field, value)` while a person moves one of the six numbers of it (the others of the
+    selection take the same difference), `held` from press to release, `asked(word)`: lock, extract, reset, pair, none; `pivot_chosen(which)`."""
+
+    changed = Signal(str, float)
+    held = Signal(bool)
+    asked = Signal(str)
+    pivot_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(tokens.SPACE_M, tokens.SPACE_M, tokens.SPACE_M, tokens.SPACE_M)
+        column.setSpacing(tokens.SPACE_S)
+        head = QHBoxLayout()
+        self.title = Caption("", tokens.SECTION_PX, semibold=True)
+        self.lock = GlyphButton("unlock", "Lock", "Locked teeth stay where they are, whatever moves (L)", checkable=True)
+        self.reset = GlyphButton("reset", "Reset", "Back to where the tooth was at the start (Backspace)")
+        head.addWidget(self.title, 1)
+        head.addWidget(self.lock)
+        head.addWidget(self.reset)
+        self.words = Caption("", tokens.CAPTION_PX, "muted")
+        self.words.setWordWrap(True)
+        column.addLayout(head)
+        column.addWidget(self.words)
+        self.sliders: dict[str, VernierSlider] = {}
+        for field, name, unit, tip in KINDS:
+            scale = Scale(-MM, MM, 0, 0.1, 2, "mm", ((0, ""),)) if unit == "mm" else Scale(-DEG, DEG, 0, 1, 1, "\N{DEGREE SIGN}", ((0, ""),))
+            slider = self.sliders[field] = VernierSlider(name, scale, tip)
+            slider.changed.connect(lambda value, field=field: self.changed.emit(field, value))
+            slider.held.connect(self.held)
+            column.addWidget(slider)
+        row = QHBoxLayout()
+        self.extract = QPushButton("Extract")
+        self.extract.setToolTip("Take the tooth out of the plan: its place can be closed")
+        self.pair = QPushButton("Select pair")
+        self.pair.setToolTip("Add the same tooth of the other side: both then move as mirror images")
+        for button in (self.pair, self.extract):
+            row.addWidget(button, 1)
+        self.pivot = Chips("Pivot", PIVOT_ROWS, 2)
+        self.pivot.set_value("crown")
+        column.addWidget(Caption("Turns about the", tokens.CAPTION_PX, "muted"))
+        column.addWidget(self.pivot)
+        column.addLayout(row)
+        column.addStretch(1)
+        self.empty = Caption("Click a tooth in the picture or in the chart. Ctrl+click adds others.", ink="muted")
+        self.empty.setWordWrap(True)
+        column.insertWidget(0, self.empty)
+        self._parts = (self.title, self.lock, self.reset, self.words, *self.sliders.values(), self.extract, self.pair, self.pivot)
+        self.lock.clicked.connect(lambda: self.asked.emit("lock"))
+        self.reset.clicked.connect(lambda: self.asked.emit("reset"))
+        self.extract.clicked.connect(lambda: self.asked.emit("extract"))
+        self.pair.clicked.connect(lambda: self.asked.emit("pair"))
+        self.pivot.changed.connect(self.pivot_chosen)
+        self.show_teeth((), Move(), "fdi")
+
+    def show_teeth(self, selected: tuple[int, ...], move: Move, notation: str, locked: bool = False, extracted: bool = False) -> None:
+        """selected: FDI numbers, the first one is `move`'s."""
+        self.empty.setVisible(not selected)
+        for part in self._parts:
+            part.setVisible(bool(selected))
+        if not selected:
+            return
+        first, more = selected[0], len(selected) - 1
+        self.title.setText(f"{numbered(first, notation)}" + (f" and {more} more" if more else ""))
+        self.words.setText((fdi.name(first).capitalize() + ": " + spoken(move)) if not more else "They move together; the numbers are the first one's.")
+        for field, slider in self.sliders.items():
+            slider.set_value(getattr(move, field))
+            slider.setEnabled(not (locked or extracted))
+        self.lock.setChecked(locked)
+        self.lock.set_glyph("lock" if locked else "unlock")
+        self.extract.setText("Put back" if extracted else "Extract")
+        self.reset.setEnabled(move != Move() and not locked)
