@@ -37,9 +37,9 @@ class Controls(QWidget):
     asked = Signal(str)
     limits_changed = Signal(Limits)
     patient_changed = Signal(Patient)
-    jaw_chosen = Signal(str)
-    kind_chosen = Signal(str)
-    notation_chosen = Signal(str)
+    jaw_chosen = Signal(object)
+    kind_chosen = Signal(object)
+    notation_chosen = Signal(object)
 
     def __init__(self, samples: tuple[tuple[str, str, str], ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,0 +1,357 @@
+"""The Teeth workspace: controls, the picture with its timeline, insight, around one document and one engine thread."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
+
+from engines.teeth import editing, fdi
+from engines.teeth.case import Case, Poses
+from engines.teeth.outcome import Outcome
+from engines.teeth.poses import poses_of
+from engines.teeth.request import SAMPLE, CaseSource, Plan, TeethRequest
+from engines.teeth.samples import rows as sample_rows
+from widgets.tabs import Tabs
+from widgets.teeth import rows
+from widgets.teeth.arches import Arches
+from widgets.teeth.contact_list import ContactList
+from widgets.teeth.controls import Controls
+from widgets.teeth.measure_list import MeasureList
+from widgets.teeth.movement_table import MovementTable
+from widgets.teeth.opening import Opening
+from widgets.teeth.stage import Stage
+from widgets.teeth.tooth_panel import ToothPanel
+from widgets.teeth.work import Work
+
+WIDTH_PX = 320
+REST_MS = 120  # after so long without a change the whole request is measured
+VIEWS = ("front", "right", "left", "upper", "lower", "back")
+
+
+class TeethWorkspace(QWidget):
+    """Workspace protocol: noticed, worked, kept_changed, writing; start, open_path, commands, escape, shows, stop_writing, kept, set_kept,
+    set_panel_visible."""
+
+    noticed = Signal(str, str, str)  # kind, text, remedy
+    worked = Signal(str)
+    kept_changed = Signal()
+    writing = Signal(str, float)
+
+    def __init__(self, document: Any, worker: Any, background: Any, samples: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document, self._worker = document, worker
+        self.case: Case | None = None
+        self.outcome: Outcome | None = None
+        self.selected: tuple[int, ...] = ()
+        self._notation, self._pivot, self._gesture = "fdi", "crown", ""
+        self._before: Poses = {}  # where the teeth stood when a drag began
+        self._told: tuple[str, ...] = ()
+        self.controls, self.stage = Controls(sample_rows(samples)), Stage()
+        self.tooth, self.measures, self.contacts, self.table = ToothPanel(), MeasureList(), ContactList(), MovementTable()
+        self.arches = Arches(self.controls, document, self)
+        self.work = Work(self, document, background)
+        self.opening = Opening(self, document)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._settle)
+        self._lay_out()
+        self._connect()
+        self._show_request(document.request)
+
+    def _lay_out(self) -> None:
+        self.insight = Tabs("Insight")
+        self.insight.setObjectName("panel")
+        self.insight.setFixedWidth(WIDTH_PX)
+        for title, page, tip in (("Tooth", _scrolled(self.tooth), "The selected teeth: six numbers each"),
+                                 ("Measures", _scrolled(self.measures), "Before, now and norm; click a line to see its landmarks"),
+                                 ("Contacts", self.contacts, "Collisions, their depth and volume"),
+                                 ("Table", self.table, "All movements, to be typed")):
+            self.insight.add(title, page, tip)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        for part, stretch in ((self.controls, 0), (_hairline(), 0), (self.stage, 1), (_hairline(), 0), (self.insight, 0)):
+            row.addWidget(part, stretch)
+
+    def _connect(self) -> None:
+        self._document.changed.connect(self._on_request)
+        self._worker.preview.connect(self._on_outcome)
+        self._worker.done.connect(self._on_outcome)
+        controls = self.controls
+        controls.asked.connect(self._asked)
+        controls.case.sample.connect(self._open_sample)
+        controls.case.answered.connect(self._answered)
+        controls.chart.picked.connect(self.pick)
+        controls.chart.asked.connect(self._asked_of_tooth)
+        controls.notation_chosen.connect(self._set_notation)
+        controls.limits_changed.connect(lambda limits: self.propose(replace(self._document.request, limits=limits), "limits", "limits"))
+        controls.patient_changed.connect(lambda patient: self.propose(replace(self._document.request, patient=patient), "patient"))
+        self.tooth.changed.connect(self._set_value)
+        self.tooth.held.connect(self._held)
+        self.tooth.asked.connect(lambda word: self.commands()[f"teeth.{word}"]())
+        self.tooth.pivot_chosen.connect(self._set_pivot)
+        self.table.edited.connect(self._typed)
+        self.table.picked.connect(lambda number: self.pick(number, False))
+        self.contacts.chosen.connect(self._fly_to)
+        self.contacts.tolerance.connect(lambda mm: self.propose(replace(self._document.request, tolerance_mm=mm), "tolerance", "tolerance"))
+        self.contacts.reduce.connect(lambda a, b, mm: self.edit(editing.reduced(self.plan, a, b, mm), "reduction"))
+        self.measures.chosen.connect(self._show_measure)
+        self.stage.picked.connect(self.pick)
+        self.stage.drag_started.connect(self._begin_drag)
+        self.stage.dragged.connect(self._drag)
+        self.stage.drag_ended.connect(lambda: self._held(False))
+        self.stage.nudged.connect(self._nudge)
+        self.stage.asked.connect(lambda word: self.commands()[f"teeth.{word}"]())
+        self.work.noticed.connect(self.noticed)
+        self.work.worked.connect(self.worked)
+        self.work.writing.connect(self.writing)
+        self.opening.noticed.connect(self.noticed)
+
+    # workspace protocol ----------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        self._worker.submit(self._document.request)
+
+    def commands(self) -> dict[str, Callable[..., object]]:
+        views = {f"teeth.{view}": lambda view=view: self.stage.look(view) for view in VIEWS}
+        switches = {f"teeth.{name}": lambda *on, name=name: self.stage.switch(name, *on)
+                    for name in ("ghost", "split", "distance", "occlusogram", "labels", "ruler", "angle")}
+        return views | switches | {
+            "teeth.jaws": self.stage.next_jaws, "teeth.play": self.stage.timeline.play.toggle,
+            "teeth.all": lambda: self.select(tuple(self.case.teeth) if self.case else ()), "teeth.pair": self._select_pair,
+            "teeth.lock": lambda: self.edit(editing.toggled(self.plan, "locked", self.selected), "lock"),
+            "teeth.extract": lambda: self.edit(editing.toggled(self.plan, "extracted", self.selected), "extraction"),
+            "teeth.reset": lambda: self.edit(editing.reset(self.plan, self.selected), "reset"),
+            "teeth.fit": self.work.fit, "teeth.stages": self.work.make_stages, "teeth.plans": self._other_plan,
+            "teeth.orient": self.opening.orient, "teeth.segment": self.opening.segment,
+            "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan}
+
+    def set_panel_visible(self, panel: str, shown: bool) -> None:
+        {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
+
+    def escape(self) -> bool:
+        if self.opening.escape() or self.stage.escape() or self.work.escape():
+            return True
+        if self.selected:
+            self.select(())
+            return True
+        return False
+
+    def stop_writing(self) -> None:
+        self.work.cancel_export()
+
+    def shows(self, ticket: int) -> bool:
+        return False
+
+    def kept(self) -> dict[str, Any]:
+        return {}
+
+    def set_kept(self, values: dict[str, Any]) -> None:
+        """Nothing is kept beside the request."""
+
+    def open_path(self, path: Path) -> bool:
+        """A case or a plan. EngineError when it is one but will not do; the files themselves are read on the engine's thread."""
+        if path.suffix.lower() == ".json" and self.work.open_plan(path):
+            return True
+        self._open(CaseSource(str(path.absolute())), f"open {path.name}")
+        return True
+
+    # the case --------------------------------------------------------------------------------------------------------
+    def _open(self, source: CaseSource, text: str) -> None:
+        self.select(())
+        fresh = TeethRequest(case=source, limits=self._document.request.limits, tolerance_mm=self._document.request.tolerance_mm)
+        self._document.replace(fresh, text)
+
+    def _open_sample(self, name: str) -> None:
+        self._open(CaseSource(SAMPLE + name), f"open {name}")
+
+    def _answered(self, field: str, value: str) -> None:
+        source = self._document.request.case
+        if field in ("numbering", "units"):
+            self.propose(replace(self._document.request, case=replace(source, **{field: value})), field)
+        elif field == "orientation" and value != next((q.guess for q in self.case.questions if q.field == field), value):
+            self.opening.orient()
+        else:
+            self.opening.accept(field)
+
+    # drawing ---------------------------------------------------------------------------------------------------------
+    @property
+    def plan(self) -> Plan:
+        return self._document.request.plan
+
+    def propose(self, request: TeethRequest, text: str, gesture: str | None = None) -> None:
+        """Another request, as one undo step; steps of one gesture merge until it ends."""
+        self._gesture = gesture or ""
+        self._document.replace(request, text, gesture)
+        self._gesture = ""
+
+    def edit(self, plan: Plan, text: str, gesture: str | None = None) -> None:
+        self.propose(self._document.request.with_plan(plan), text, gesture)
+
+    def _on_request(self, request: TeethRequest) -> None:
+        if self.case is not None and self.outcome is not None and self.outcome.request.case != request.case:
+            self.case, self.outcome, self._told = None, None, ()
+        self._show_request(request)
+        self._worker.submit(request)
+        if self._gesture:
+            self._rest.start()
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        self._rest.stop()
+        self.work.settle(self._document.request)
+
+    def _show_request(self, request: TeethRequest) -> None:
+        """Everything that needs no engine: the teeth follow at once, numbers come after."""
+        self.controls.show_request(request, self.case)
+        if self.case is not None:
+            self.selected = tuple(number for number in self.selected if number in self.case.teeth)
+            self.stage.show_poses(poses_of(self.case, request.plan), request.plan)
+            self.arches.show(self.case, request)
+        self._show_selection()
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        if outcome.request.case != self._document.request.case:
+            return
+        new = self.case is not outcome.case
+        self.case, self.outcome = outcome.case, outcome if outcome.measured or self.outcome is None else self.outcome
+        if new:
+            self.stage.show_case(outcome.case)
+            self._show_request(self._document.request)
+            fresh = [text for text in outcome.case.notices if text not in self._told]
+            self._told = outcome.case.notices
+            if fresh:
+                more = f" and {len(fresh) - 1} more (log)" if len(fresh) > 1 else ""
+                self.noticed.emit("warn", fresh[0] + more, "")
+        if outcome.measured:
+            request = self._document.request
+            self.measures.set_rows(rows.measure_rows(outcome))
+            self.contacts.set_rows(rows.contact_rows(outcome, self._notation), request.tolerance_mm)
+            self.stage.show_outcome(outcome)
+            self.work.show_outcome(outcome)
+            self._show_chart()
+
+    # selection -------------------------------------------------------------------------------------------------------
+    def pick(self, number: int, add: bool) -> None:
+        """A click on a tooth; 0 = beside all of them."""
+        if not add:
+            self.select((number,) if number else ())
+        elif number in self.selected:
+            self.select(tuple(n for n in self.selected if n != number))
+        elif number:
+            self.select((*self.selected, number))
+
+    def select(self, numbers: tuple[int, ...]) -> None:
+        self.selected = numbers
+        if numbers:
+            self.insight.show_page("Tooth") if self.insight.current() not in ("Table", "Measures", "Contacts") else None
+        self._show_selection()
+
+    def _select_pair(self) -> None:
+        if self.case is not None:
+            pairs = [fdi.mirror(number) for number in self.selected]
+            self.select((*self.selected, *(n for n in pairs if n in self.case.teeth and n not in self.selected)))
+
+    def _show_selection(self) -> None:
+        plan, first = self.plan, self.selected[0] if self.selected else 0
+        self.tooth.show_teeth(self.selected, plan.move(first), self._notation, first in plan.locked, first in plan.extracted)
+        self.stage.show_selection(self.selected, plan, self._notation)
+        self.table.show_plan(tuple(self.case.teeth) if self.case else (), plan, self._notation)
+        self._show_chart()
+
+    def _show_chart(self) -> None:
+        plan, teeth = self.plan, self.case.teeth if self.case else {}
+        moving = dict(plan.moves)
+        state = {n: "extracted" if n in plan.extracted else "locked" if n in plan.locked else "moved" if n in moving else "present" for n in teeth}
+        warned = {n for contact in (self.outcome.contacts if self.outcome else ()) for n in (contact.first, contact.second)}
+        self.controls.chart.set_state(state, self.selected, warned, self._notation)
+
+    def _asked_of_tooth(self, word: str, number: int) -> None:
+        if number not in self.selected:
+            self.select((number,))
+        self.commands()[f"teeth.{word}"]()
+
+    def _asked(self, word: str) -> None:
+        if word in ("open", "folder"):
+            return self.opening.ask(word)
+        return self.commands()[f"teeth.{word}"]()
+
+    # moving ----------------------------------------------------------------------------------------------------------
+    def _set_value(self, field: str, value: float) -> None:
+        if self.case is not None and self.selected:
+            self.edit(editing.set_values(self.case, self.plan, self.selected, field, value, self._pivot), field, field)
+
+    def _typed(self, number: int, field: str, value: float) -> None:
+        if self.case is not None:
+            self.edit(editing.set_values(self.case, self.plan, (number,), field, value, self._pivot), field)
+
+    def _nudge(self, field: str, steps: float) -> None:
+        if self.case is not None and self.selected:
+            self.stage.timeline.to_planned()
+            self.edit(editing.nudged(self.case, self.plan, self.selected, field, steps, self._pivot), "nudge", "nudge")
+
+    def _begin_drag(self) -> None:
+        self.stage.timeline.to_planned()
+        self._before = poses_of(self.case, self.plan) if self.case is not None else {}
+
+    def _drag(self, delta: Any) -> None:
+        if self.case is not None:
+            try:
+                self.edit(editing.dragged(self.case, self._before, self.plan, self.selected, delta), "drag", "drag")
+            except ValueError:
+                return  # beyond what a movement can be: the tooth stays at the edge of it
+
+    def _held(self, down: bool) -> None:
+        if not down:
+            self._document.end_gesture()
+            self._settle()
+
+    def _set_pivot(self, which: str) -> None:
+        self._pivot = which
+        self.tooth.pivot.set_value(which)
+        self.stage.set_pivot(which)
+
+    def _set_notation(self, notation: str) -> None:
+        self._notation = notation
+        self._show_selection()
+        if self.outcome is not None:
+            self.contacts.set_rows(rows.contact_rows(self.outcome, notation), self._document.request.tolerance_mm)
+
+    def _other_plan(self) -> None:
+        """A copy of the plan beside the first, or the other of the two."""
+        request = self._document.request
+        if len(request.plans) == 1:
+            copy = replace(request.plan, name="Plan B")
+            self.propose(replace(request, plans=(request.plan, copy), active=1), "second plan")
+        else:
+            self.propose(replace(request, active=1 - request.active), "other plan")
+
+    # seeing ----------------------------------------------------------------------------------------------------------
+    def _fly_to(self, first: int, second: int) -> None:
+        contact = next((c for c in (self.outcome.contacts if self.outcome else ()) if (c.first, c.second) == (first, second)), None)
+        if contact is not None:
+            self.select((first, second))
+            self.stage.fly_to(contact.point)
+
+    def _show_measure(self, name: str) -> None:
+        self.stage.show_marks(rows.marks(self.outcome, name) if self.outcome is not None and name else ())
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidget(widget)
+    return area
+
+
+def _hairline() -> QFrame:
+    line = QFrame()
+    line.setObjectName("hairline")
+    line.setFixedWidth(1)
+    return line
+
