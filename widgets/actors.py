@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from widgets.colours import rgb
 from widgets.materials import LIGHT, MATERIALS
 from widgets.surface import Body, Surface
-from widgets.colours import rgb
 
 RIM_MM = 0.28  # how far the rim of a selected body stands out
 KEPT_FORMS = 2  # surfaces kept ready for a body: the full one and the coarse one
@@ -97,7 +97,7 @@ class Actor:
         if body.material == "ghost" and tint:
             share = 1.0
         self._uniforms.SetUniform4f("material", [0.0, material.gloss, material.shine, material.glow])
-        self._uniforms.SetUniform4f("lit", [material.wrap, 0.0, 0.0, float(material.flat)])
+        self._uniforms.SetUniform4f("lit", [0.0, 1 / (1 + material.wrap), material.wrap / (1 + material.wrap), float(material.flat)])
         self._uniforms.SetUniform4f("tint", [*(rgb(tint) if tint else (0, 0, 0)), share])
         self._uniforms.SetUniform3f("inside", list(rgb("INSIDE")))
         prop = self._actor.GetProperty()

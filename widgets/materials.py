@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Material:
-    """wrap: how far light creeps round the edge, 0 to 1. gloss: strength, and shine: sharpness, of the highlight. glow: strength of the warm edge."""
+    """wrap: how far light creeps round the edge, 0 to 1. gloss: strength, and shine: sharpness 0 to 1, of the highlight. glow: strength of the warm edge."""
 
     wrap: float
     gloss: float
@@ -19,44 +19,39 @@ class Material:
 
 
 MATERIALS = {
-    "enamel": Material(wrap=0.34, gloss=0.34, shine=48.0, glow=0.5),
-    "gum": Material(wrap=0.42, gloss=0.16, shine=22.0, glow=0.35),
-    "stone": Material(wrap=0.22, gloss=0.06, shine=12.0, glow=0.1),
-    "ghost": Material(wrap=0.3, gloss=0.2, shine=30.0, glow=0.0),
-    "rim": Material(0.0, 0.0, 1.0, 0.0, flat=True)}
+    "enamel": Material(wrap=0.34, gloss=0.34, shine=1.0, glow=0.5),
+    "gum": Material(wrap=0.42, gloss=0.16, shine=0.2, glow=0.35),
+    "stone": Material(wrap=0.22, gloss=0.06, shine=0.0, glow=0.1),
+    "ghost": Material(wrap=0.3, gloss=0.2, shine=0.5, glow=0.0),
+    "rim": Material(0.0, 0.0, 0.0, 0.0, flat=True)}
 
 LIGHT = """
-  vec3 n = normalize(normalVCVSOutput);
-  vec3 v = normalize(-vertexVC.xyz);
-  float facing = clamp(dot(n, v), 0.0, 1.0);
-  vec3 base = diffuseColor * diffuseColor;
-  base = mix(base, tint.rgb * tint.rgb, tint.a);
+  vec3 n = normalVCVSOutput;
+  float facing = clamp(n.z, 0.0, 1.0);
+  vec3 base = mix(diffuseColor * diffuseColor, tint.rgb * tint.rgb, tint.a);
   if (lit.w > 0.5) {
     gl_FragData[0] = vec4(sqrt(base), opacity);
   } else if (!gl_FrontFacing) {
-    gl_FragData[0] = vec4(sqrt(inside * inside * (0.25 + 0.75 * facing)), opacity);
+    gl_FragData[0] = vec4(inside * (0.45 + 0.55 * facing), opacity);
   } else {
-    vec3 key = vec3(-0.412, 0.549, 0.727);
-    vec3 fill = vec3(0.766, 0.069, 0.639);
-    vec3 rim = vec3(0.2, 0.72, -0.66);
-    float a = dot(n, key), b = dot(n, fill), c = dot(n, rim);
-    float w = lit.x;
-    float wrapped = max(0.0, (a + w) / (1.0 + w));
+    float a = dot(n, vec3(-0.412, 0.549, 0.727));
+    float b = max(0.0, dot(n, vec3(0.766, 0.069, 0.639)) * lit.y + lit.z);
+    float hard = max(0.0, a);
+    float wrapped = max(0.0, a * lit.y + lit.z);
     float soft = wrapped * wrapped;
-    float creep = max(0.0, soft - max(0.0, a) * max(0.0, a));
-    vec3 light = vec3(1.0, 0.975, 0.94) * 0.86 * mix(soft, wrapped, 0.45);
-    light += vec3(0.88, 0.94, 1.0) * 0.25 * max(0.0, (b + w) / (1.0 + w));
-    light += mix(vec3(0.17, 0.145, 0.135), vec3(0.3, 0.315, 0.34), 0.5 + 0.5 * n.y) * 0.8;
-    vec3 colour = base * light + base * vec3(1.0, 0.55, 0.38) * creep * material.w;
     float edge = 1.0 - facing;
-    colour *= 1.0 - 0.42 * edge * edge;
-    colour += base * vec3(1.0, 0.93, 0.85) * max(0.0, c) * edge * 0.55;
-    float h = max(0.0, dot(n, normalize(key + v)));
-    float g = max(0.0, dot(n, normalize(fill + v)));
-    float spark = pow(h, material.z) + 0.25 * pow(h, material.z * 0.18) + 0.22 * pow(g, material.z);
-    colour += material.y * spark * (0.35 + 0.65 * facing) * vec3(0.55, 0.56, 0.58);
-    colour = colour / (1.0 + 0.22 * max(colour.r, max(colour.g, colour.b)));
-    colour = mix(colour, tint.rgb, 0.22 * tint.a * edge);
-    gl_FragData[0] = vec4(sqrt(clamp(colour * 1.12, 0.0, 1.0)), opacity);
+    vec3 light = vec3(0.86, 0.838, 0.808) * (0.55 * soft + 0.45 * wrapped) + vec3(0.22, 0.235, 0.25) * b
+               + vec3(0.188, 0.184, 0.19) + vec3(0.052, 0.068, 0.082) * n.y
+               + vec3(1.0, 0.55, 0.38) * (material.w * max(0.0, soft - hard * hard));
+    light *= 1.0 - 0.42 * edge * edge;
+    light += vec3(0.55, 0.51, 0.47) * (edge * max(0.0, dot(n, vec3(0.2, 0.72, -0.66))));
+    float h = max(0.0, dot(n, vec3(-0.222, 0.295, 0.929)));
+    float g = max(0.0, dot(n, vec3(0.423, 0.038, 0.905)));
+    float h4 = h * h * h * h, h8 = h4 * h4, h16 = h8 * h8, g8 = g * g * g * g;
+    g8 *= g8;
+    float spark = mix(h16, h16 * h16 * h16, material.z) + 0.25 * h8 + 0.22 * mix(g8 * g8, g8 * g8 * g8 * g8, material.z);
+    vec3 colour = base * light + vec3(0.55, 0.56, 0.58) * (material.y * spark * (0.35 + 0.65 * facing));
+    colour *= 1.12 / (1.0 + 0.22 * colour.r);
+    gl_FragData[0] = vec4(sqrt(clamp(colour, 0.0, 1.0)), opacity);
   }
 """

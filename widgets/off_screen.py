@@ -16,7 +16,6 @@ from widgets.camera import ANGLE_DEG, Camera
 from widgets.surface import Body, Surface
 
 SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software")
-GHOST_OFFSET = 2.0  # units of depth that a translucent body steps back, so that it loses against a solid one in the same place
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 CREASE_DEG = 52.0  # faces that meet at a sharper turn keep their own normals
-COARSE_FACES, COARSE_SHARE = 1200, 0.3  # a surface that moves has about this share of its triangles, at least so many
+COARSE_FACES, COARSE_SHARE = 900, 0.22  # a surface that moves has about this share of its triangles, at least so many
 CHUNK = 250_000  # triangles above which nothing is split: a raw scan is smooth enough and the loop would be felt
 
 
@@ -138,3 +138,9 @@ def _gather(where: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
 def _unit(rows: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.where(length > 1e-12, rows / np.maximum(length, 1e-12), (0.0, 0.0, 1.0)).astype(np.float32)
+
+
+def reshaped(before: Surface, vertices: np.ndarray, mesh_faces: np.ndarray) -> Surface:
+    """The surface (or coarse form) `before` for new places [V, 3] of the same mesh's vertices: no crease is sought and nothing is decimated again."""
+    vertices = np.ascontiguousarray(vertices, np.float32).reshape(-1, 3)
+    return Surface(vertices[before.source], before.faces, smooth_normals(vertices, mesh_faces)[before.source], before.source, before.colours)
