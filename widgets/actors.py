@@ -99,11 +99,11 @@ class Actor:
         self._uniforms.SetUniform4f("material", [0.0, material.gloss, material.shine, material.glow])
         self._uniforms.SetUniform4f("lit", [0.0, 1 / (1 + material.wrap), material.wrap / (1 + material.wrap), float(material.flat)])
         self._uniforms.SetUniform4f("tint", [*(rgb(tint) if tint else (0, 0, 0)), share])
-        self._uniforms.SetUniform3f("inside", list(rgb("INSIDE")))
+        self._uniforms.SetUniform3f("inside", list(rgb(material.inside)))
         prop = self._actor.GetProperty()
         prop.SetOpacity(body.opacity)
         prop.SetBackfaceCulling(body.opacity < 1)
-        self._mapper.SetRelativeCoincidentTopologyPolygonOffsetParameters(*((1.0, 4.0) if body.material == "ghost" else (0.0, 0.0)))
+        self._mapper.SetRelativeCoincidentTopologyPolygonOffsetParameters(*((2.0, 80.0) if body.material == "ghost" else (0.0, 0.0)))
         self._actor.ForceTranslucentOn() if body.opacity < 1 else self._actor.ForceOpaqueOn()
 
     def _show_rim(self, colour: str | None, form: Surface, plane: Any) -> None:

@@ -24,7 +24,7 @@ from widgets.off_screen import Frame, OffScreen
 from widgets.surface import Body, Surface
 
 REST_MS, IDLE_MS = 150, 20
-SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65, 0.5), 0.038, 0.016  # pixels of a moving picture on software OpenGL, and when to have fewer or more
+SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65), 0.042, 0.018  # pixels of a moving picture on software OpenGL, and when to have fewer or more
 SMOOTH, SMOOTH_PIXELS = 2, 9_000_000  # a picture at rest is drawn so many times larger and reduced, up to that size
 CLICK_PX = 4  # a press that moved less was a click
 WHEEL_STEP = 1.0013
@@ -182,6 +182,16 @@ class MeshView(QWidget):
         painter.end()
         self._stale = True
         return image
+
+    @property
+    def software(self) -> bool | None:
+        """Whether the CPU draws; None before the first picture."""
+        return None if self._drawing is None else self._drawing.software
+
+    @property
+    def moving_scale(self) -> float:
+        """The share of each side's pixels that a moving picture has just now."""
+        return SCALES[self._scale]
 
     def release_drawing(self) -> None:
         """Gives the OpenGL context and every VTK object back; the next paint would make new ones."""

@@ -102,7 +102,7 @@ class OffScreen:
             self._renderer.SSAOBlurOn()
 
     def _aim(self, camera: Camera, bodies: list[Body]) -> tuple[float, float]:
-        corners = [body.surface.box() @ body.matrix[:3, :3].T + body.matrix[:3, 3] for body in bodies]
+        corners = [body.surface.box @ body.matrix[:3, :3].T + body.matrix[:3, 3] for body in bodies]
         depth = (np.concatenate(corners) - camera.position) @ camera.axes[2] if corners else np.array([camera.distance])
         far = max(float(depth.max(initial=1.0)) + 2.0, 2.0)
         near = max(float(depth.min(initial=far)) - 2.0, far / 2000, 0.1)

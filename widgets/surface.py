@@ -4,6 +4,7 @@ Plain numpy. V vertices of the mesh, S >= V vertices of the surface (those on a 
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,15 @@ class Surface:
     source: np.ndarray
     colours: np.ndarray | None = None
 
+    @cached_property
+    def extremes(self) -> np.ndarray:
+        """[26, 3]: the farthest vertices in 26 even directions, a tight outline; [0, 3] for an empty surface."""
+        if not len(self.vertices):
+            return np.zeros((0, 3))
+        ways = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1) if i or j or k], float)
+        return self.vertices[(self.vertices @ ways.T).argmax(0)].astype(float)
+
+    @cached_property
     def box(self) -> np.ndarray:
         """[8, 3]: the corners of the bounding box, [0, 3] for an empty surface."""
         if not len(self.vertices):

@@ -7,6 +7,7 @@ from widgets.colours import rgb
 # viridis at nine even places [Smith and van der Walt, matplotlib, CC0]
 VIRIDIS = np.array([[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]])
 BANDS_MM = (-0.2, 0.0, 0.1, 0.5)  # deep below the first, firm, light contact, near (fading), nothing beyond
+BLUR_MM = 0.03  # bands run into each other over so much, or their edges would show the triangles
 
 
 def displacement(mm: np.ndarray, top_mm: float | None = None) -> np.ndarray:
@@ -23,10 +24,9 @@ def occlusogram(distance_mm: np.ndarray, bands_mm: tuple[float, float, float, fl
     """Signed distance to the other jaw (negative inside it): red deep, yellow firm, green light contact, fading green near, the enamel itself beyond."""
     deep, firm, light, near = bands_mm
     distance = np.asarray(distance_mm, float)
-    colour = np.empty((len(distance), 3))
-    colour[:] = 255 * rgb("CONTACT_LIGHT")
-    colour[distance < firm] = 255 * rgb("CONTACT_FIRM")
-    colour[distance < deep] = 255 * rgb("CONTACT_DEEP")
+    stops = np.array([deep - BLUR_MM, deep + BLUR_MM, firm - BLUR_MM, firm + BLUR_MM])
+    inks = 255 * np.array([rgb("CONTACT_DEEP"), rgb("CONTACT_FIRM"), rgb("CONTACT_FIRM"), rgb("CONTACT_LIGHT")])
+    colour = np.stack([np.interp(distance, stops, inks[:, channel]) for channel in range(3)], -1)
     alpha = np.where(distance <= light, 0.92, 0.6 * np.clip((near - distance) / max(near - light, 1e-9), 0, 1))
     return _with_alpha(colour, np.where(np.isfinite(distance), alpha, 0.0))
 

@@ -118,7 +118,7 @@ class GizmoLayer(Layer):
         for part in parts[3:]:
             self._ring(painter, part, near=True)
         painter.setPen(QPen(paint.color("window"), 1))
-        painter.setBrush(paint.color("text"))
+        painter.setBrush(paint.color("panel"))
         painter.drawEllipse(QPointF(*pivot[:2]), 3.5, 3.5)
         if self._drag is not None:
             unit = "mm" if self._drag.kind in AXES else "°"

@@ -12,6 +12,7 @@ from widgets.teeth.scene import TeethScene
 
 OUT_MM = 0.5  # anchors stand a little off the surface
 SHACKLE_PX = 5.0
+WIDE_PX, HIGH_PX = 20.0, 13.0  # a number nearer than this to one in front of it is left out
 
 
 class LabelLayer(Layer):
@@ -36,13 +37,13 @@ class LabelLayer(Layer):
                 way = np.array(direction, float)
                 beside = np.linalg.norm((own - middle) - np.outer((own - middle) @ way, way), axis=1) if len(own) else np.zeros(0)
                 along = (own - middle) @ way if len(own) else np.zeros(0)
-                row = own[(beside - 0.6 * along).argmin()] + OUT_MM * way if len(own) else middle
+                row = own[(beside - 0.3 * along).argmin()] + OUT_MM * way if len(own) else middle
                 rows.append(frame[:3, 3] + frame[:3, :3] @ row)
             kept = self._anchors[number] = (mesh, np.array(rows))
         return kept[1]
 
-    def places(self, seen: Seen) -> dict[int, tuple[float, float, bool]]:
-        """For each shown tooth: pixel x, y and whether it is seen there."""
+    def places(self, seen: Seen) -> dict[int, tuple[float, float, float, bool]]:
+        """For each shown tooth: pixel x, y, distance in mm, and whether it is seen there (and not cut away)."""
         result = {}
         for number in self.scene.visible():
             matrix = self.scene.placed(number)
@@ -51,20 +52,24 @@ class LabelLayer(Layer):
             towards = (points - middle) @ (seen.camera.position - middle)
             order = np.argsort(-towards)[:3]
             clear = seen.visible(points[order], slack_mm=0.9)
+            if self.scene.plane is not None:
+                clear &= points[order] @ self.scene.plane[:3] >= self.scene.plane[3]
             chosen = order[clear.argmax()] if clear.any() else order[0]
             x, y, depth = seen.project(points[chosen])
             if depth > 0:
-                result[number] = (float(x), float(y), bool(clear.any()))
+                result[number] = (float(x), float(y), float(depth), bool(clear.any()))
         return result
 
     def paint(self, painter: QPainter, seen: Seen) -> None:
         locked = self.scene.locked
         if self.text is None and not locked:
             return
-        for number, (x, y, clear) in self.places(seen).items():
+        drawn: list[tuple[float, float]] = []
+        for number, (x, y, _, clear) in sorted(self.places(seen).items(), key=lambda item: item[1][2]):
             text = self.text(number) if self.text is not None else ""
-            if not clear or not (text or number in locked):
+            if not clear or not (text or number in locked) or any(abs(x - a) < WIDE_PX and abs(y - b) < HIGH_PX for a, b in drawn):
                 continue
+            drawn.append((x, y))
             _pill(painter, QPointF(x, y), text, number in self.scene.selected, number in locked)
 
 

@@ -62,7 +62,7 @@ class Picker:
     def _of(self, key: Hashable, surface: Surface) -> tuple[Surface, Any, np.ndarray, float]:
         kept = self._locators.get(key)
         if kept is None or kept[0] is not surface:
-            box = surface.box()
+            box = surface.box
             centre = box.mean(0)
             kept = self._locators[key] = (surface, None, centre, float(np.linalg.norm(box - centre, axis=-1).max()))
         return kept

@@ -17,8 +17,8 @@ from widgets.teeth import shading
 JAWS = ("upper", "lower")
 HINGE_BACK_MM, HINGE_UP_MM = 32.0, 38.0  # of the jaw joint, from the last tooth's back and the occlusal plane
 MOVED_MM = 0.02  # a tooth that moved less has no ghost
-SELECTED, HOVERED, LOCKED = 0.2, 0.1, 0.4  # shares of tint
-GHOST_OPACITY = 0.34
+SELECTED, HOVERED, LOCKED = 0.3, 0.14, 0.4  # shares of tint
+GHOST_OPACITY = 0.3
 
 
 class TeethScene:
@@ -206,11 +206,11 @@ class TeethScene:
         return self.poses[number] @ frame
 
     def points(self, jaws: str | None = None) -> np.ndarray:
-        """[N, 3]: corners of everything shown (or of the named jaws), for fitting the camera."""
+        """[N, 3]: the outline of everything shown (or of the named jaws), for fitting the camera."""
         jaws = jaws or self.shown_jaws
-        rows = [_moved(self.placed(number), self._surfaces[number].box()) for number in self.meshes
+        rows = [_moved(self.placed(number), self._surfaces[number].extremes) for number in self.meshes
                 if number not in self.hidden and jaws in ("both", jaw_of(number))]
-        rows += [_moved(self.opening(jaw), self._surfaces[jaw].box()) for jaw in self._gums if jaws in ("both", jaw)]
+        rows += [_moved(self.opening(jaw), self._surfaces[jaw].extremes) for jaw in self._gums if jaws in ("both", jaw)]
         return np.concatenate(rows) if rows else np.zeros((0, 3))
 
     def coarse_forms(self) -> dict[Hashable, Surface]:
@@ -228,7 +228,7 @@ class TeethScene:
 
     def _apart(self, number: int, pose: np.ndarray) -> float:
         """mm: the largest distance between two poses at the corners of a tooth's box."""
-        box = self._surfaces[number].box()
+        box = self._surfaces[number].box
         return float(np.linalg.norm(_moved(self.poses[number], box) - _moved(pose, box), axis=-1).max(initial=0.0))
 
     def _tell(self, only_places: bool = False) -> None:
