@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from widgets.colours import rgb
-from widgets.materials import LIGHT, MATERIALS
+from widgets.materials import LIGHT, MATERIALS, Material
 from widgets.surface import Body, Surface
 
 RIM_MM = 0.28  # how far the rim of a selected body stands out
+VEIL_OPACITY = 0.004  # of what a translucent body draws first: its depth alone, so that just its nearest layer is seen
 KEPT_FORMS = 2  # surfaces kept ready for a body: the full one and the coarse one
 
 
@@ -35,16 +36,21 @@ class Actor:
         self._actor, self._mapper, self._uniforms = _make(self._matrix)
         renderer.AddActor(self._actor)
         self._rim: Any = None
+        self.veil: Any = None
+        self.added = True  # something new was handed to the renderer in the last `show`
         self._forms: dict[int, tuple[Surface, Any]] = {}
         self._last: dict[str, Any] = {}
 
     def show(self, body: Body, form: Surface, plane: Any, visible: bool) -> None:
         """form: the surface or its coarse stand-in."""
+        self.added = False
         if self._differs("visible", visible):
             self._actor.SetVisibility(visible)
         if not visible:
             self._show_rim(None, form, plane)
+            self._show_veil(False, form, plane)
             return
+        self._show_veil(body.opacity < 1 and body.material != "ghost", form, plane)
         if self._differs("matrix", body.matrix.tobytes()):
             self._matrix.DeepCopy(body.matrix.ravel().tolist())
         if self._differs("form", id(form)):
@@ -61,10 +67,10 @@ class Actor:
         self._show_rim(body.outline, form, plane)
 
     def leave(self, renderer: Any) -> None:
-        for actor in (self._actor, self._rim):
+        for actor in (self._actor, self._rim, self.veil):
             if actor is not None:
                 renderer.RemoveActor(actor)
-        self._rim = None
+        self._rim = self.veil = None
         self._forms.clear()
 
     def _differs(self, name: str, value: Any) -> bool:
@@ -96,15 +102,13 @@ class Actor:
         tint, share = body.tint or (None, 0.0)
         if body.material == "ghost" and tint:
             share = 1.0
-        self._uniforms.SetUniform4f("material", [0.0, material.gloss, material.shine, material.glow])
-        self._uniforms.SetUniform4f("lit", [0.0, 1 / (1 + material.wrap), material.wrap / (1 + material.wrap), float(material.flat)])
-        self._uniforms.SetUniform4f("tint", [*(rgb(tint) if tint else (0, 0, 0)), share])
-        self._uniforms.SetUniform3f("inside", list(rgb(material.inside)))
+        _set(self._uniforms, material, rgb(tint) if tint else np.zeros(3), share)
         prop = self._actor.GetProperty()
         prop.SetOpacity(body.opacity)
         prop.SetBackfaceCulling(body.opacity < 1)
         self._mapper.SetRelativeCoincidentTopologyPolygonOffsetParameters(*((2.0, 80.0) if body.material == "ghost" else (0.0, 0.0)))
-        self._actor.ForceTranslucentOn() if body.opacity < 1 else self._actor.ForceOpaqueOn()
+        self._actor.SetForceOpaque(body.opacity >= 1)
+        self._actor.SetForceTranslucent(body.opacity < 1)
 
     def _show_rim(self, colour: str | None, form: Surface, plane: Any) -> None:
         if colour is None:
@@ -114,21 +118,46 @@ class Actor:
                 self._last.pop("rim", None)
             return
         if self._rim is None:
-            self._rim, mapper, uniforms = _make(self._matrix)
+            self._rim, _, _ = _make(self._matrix)
+            self._rim.GetProperty().FrontfaceCullingOn()
+            self.added = True
             self._renderer.AddActor(self._rim)
-            prop = self._rim.GetProperty()
-            prop.FrontfaceCullingOn()
-        mapper = self._rim.GetMapper()
         if self._differs("rim", (colour, id(form), plane)):
-            mapper.SetInputDataObject(self._data(form, RIM_MM))
-            mapper.RemoveAllClippingPlanes()
-            if plane is not None:
-                mapper.AddClippingPlane(plane)
-            uniforms = self._rim.GetShaderProperty().GetFragmentCustomUniforms()
-            uniforms.SetUniform4f("material", [0.0, 0.0, 1.0, 0.0])
-            uniforms.SetUniform4f("lit", [0.0, 0.0, 0.0, 1.0])
-            uniforms.SetUniform4f("tint", [*rgb(colour), 1.0])
-            uniforms.SetUniform3f("inside", list(rgb(colour)))
+            _fill(self._rim.GetMapper(), self._data(form, RIM_MM), plane)
+            _set(self._rim.GetShaderProperty().GetFragmentCustomUniforms(), MATERIALS["rim"], rgb(colour), 1.0)
+
+    def _show_veil(self, wanted: bool, form: Surface, plane: Any) -> None:
+        if not wanted:
+            if self.veil is not None:
+                self._renderer.RemoveActor(self.veil)
+                self.veil = None
+                self._last.pop("veil", None)
+            return
+        if self.veil is None:
+            self.veil, _, uniforms = _make(self._matrix)
+            _set(uniforms, MATERIALS["rim"], rgb("GUM"), 1.0)
+            self.veil.GetProperty().SetOpacity(VEIL_OPACITY)
+            self.veil.GetProperty().BackfaceCullingOn()
+            self.veil.ForceOpaqueOn()  # or it would write no depth
+            self._renderer.AddActor(self.veil)
+            self.added = True
+        if self._differs("veil", (id(form), plane)):
+            _fill(self.veil.GetMapper(), self._data(form), plane)
+
+
+def _set(uniforms: Any, material: Material, tint: np.ndarray, share: float) -> None:
+    """Hands the shader of materials.py its numbers."""
+    uniforms.SetUniform4f("material", [0.0, material.gloss, material.shine, material.glow])
+    uniforms.SetUniform4f("lit", [0.0, 1 / (1 + material.wrap), material.wrap / (1 + material.wrap), float(material.flat)])
+    uniforms.SetUniform4f("tint", [*tint, share])
+    uniforms.SetUniform3f("inside", list(rgb(material.inside)) if not material.flat else list(tint))
+
+
+def _fill(mapper: Any, data: Any, plane: Any) -> None:
+    mapper.SetInputDataObject(data)
+    mapper.RemoveAllClippingPlanes()
+    if plane is not None:
+        mapper.AddClippingPlane(plane)
 
 
 def _make(matrix: Any) -> tuple[Any, Any, Any]:

@@ -21,6 +21,7 @@ from widgets import paint, tokens
 from widgets.camera import Camera
 from widgets.colours import rgb
 from widgets.off_screen import Frame, OffScreen
+from widgets.shade import contact_shadow
 from widgets.surface import Body, Surface
 
 REST_MS, IDLE_MS = 150, 20
@@ -175,6 +176,7 @@ class MeshView(QWidget):
         """A full-detail picture of any size in pixels, also while hidden; layers: with labels and lines. EngineError without OpenGL."""
         seen = Seen(camera or self._camera, (width, height))
         image, frame = self._draw(seen.camera, (width, height), coarse=False, factor=SMOOTH)
+        self._darken(image, frame, seen.camera)
         painter = QPainter(image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for layer in self.layers if layers else ():
@@ -220,6 +222,22 @@ class MeshView(QWidget):
             return image.scaled(QSize(*pixels), Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation), frame
         return image.copy(), frame
 
+    def _darken(self, image: QImage, frame: Frame, camera: Camera) -> None:
+        """Soft shadows between neighbours, where no GPU has made them."""
+        if not self.software:
+            return
+        shadow = contact_shadow(frame, 1 / camera.mm_per_px(np.array(camera.focus), frame.pixels.shape[0]))
+        if not shadow.size:
+            return
+        rows = np.zeros((*shadow.shape, 4), np.uint8)
+        rows[..., 3] = shadow[::-1]
+        rows[..., 0] = shadow[::-1] // 6  # a shadow in the mouth is warm
+        painter = QPainter(image)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        mask = QImage(rows.data, shadow.shape[1], shadow.shape[0], 4 * shadow.shape[1], QImage.Format.Format_RGBA8888_Premultiplied)
+        painter.drawImage(QRectF(image.rect()), mask, QRectF(mask.rect()))
+        painter.end()
+
     def _refresh(self) -> None:
         ratio = self.devicePixelRatioF()
         pixels = (max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
@@ -242,6 +260,8 @@ class MeshView(QWidget):
             self.failed.emit(str(error), error.remedy)
             return
         took = perf_counter() - began
+        if self._smooth:
+            self._darken(self._image, self._frame, self._camera)
         if coarse and software:
             self._scale += (took > SLOW_S and self._scale < len(SCALES) - 1) - (took < QUICK_S and self._scale > 0)
         self._stale, self._shot_of = False, pixels

@@ -134,12 +134,18 @@ class OffScreen:
         for key, body in bodies.items():
             if body.visible and len(body.surface.faces):
                 wanted[key] = (body, coarse.get(key, body.surface))
+        added = False
         for key, body in bodies.items():
             shown = self._shown.get(key)
             if shown is None and key in wanted:
                 shown = self._shown[key] = Actor(self._renderer)
+                added = True
             if shown is not None:
                 body, form = wanted.get(key, (body, body.surface))
                 shown.show(body, form, self._plane if body.clipped else None, key in wanted)
+                added |= shown.added
+        for veil in [shown.veil for shown in self._shown.values() if added and shown.veil is not None]:
+            self._renderer.RemoveActor(veil)  # actors are drawn in the order they came: veils after all that shall be seen through them
+            self._renderer.AddActor(veil)
         for key in [key for key in self._shown if key not in bodies]:
             self._shown.pop(key).leave(self._renderer)

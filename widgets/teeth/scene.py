@@ -177,14 +177,14 @@ class TeethScene:
                 tint = (theme.muted, LOCKED)
             result[number] = Body(self._surfaces[number], "enamel", self.placed(number), number in self.visible(), tint=tint,
                                   paint=self._paint.get(number), outline=outline)
-        for jaw in self._gums:
-            opacity = self.gum_opacity if self._gum_material[jaw] == "gum" else 1.0
-            result[jaw] = Body(self._surfaces[jaw], self._gum_material[jaw], self.opening(jaw), self.shown_jaws in ("both", jaw) and opacity > 0,
-                               opacity, paint=self._paint.get(jaw))
         for number, pose in (self._ghosts or {}).items():
             seen = self.shown_jaws in ("both", jaw_of(number)) and (number in self.hidden or self._apart(number, pose) > MOVED_MM)
             result["ghost", number] = Body(self._surfaces[number], "ghost", self.opening(jaw_of(number)) @ pose, seen, GHOST_OPACITY,
                                            (theme.accent, 1.0))
+        for jaw in self._gums:
+            opacity = self.gum_opacity if self._gum_material[jaw] == "gum" else 1.0
+            result[jaw] = Body(self._surfaces[jaw], self._gum_material[jaw], self.opening(jaw), self.shown_jaws in ("both", jaw) and opacity > 0,
+                               opacity, paint=self._paint.get(jaw))
         return result
 
     def visible(self) -> tuple[int, ...]:
