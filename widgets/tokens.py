@@ -30,6 +30,13 @@ SECTION_PX, BODY_PX, CAPTION_PX = 15, 13, 11
 SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 4, 8, 12, 16, 24
 CONTROL_PX, RADIUS_PX = 28, 6
 
+# the materials and marks of the 3D views: the same in both themes, because enamel is enamel
+ENAMEL, ENAMEL_NECK, ENAMEL_EDGE, ENAMEL_PIT = "#f1e9d8", "#e3cfa6", "#e9ecec", "#a98a63"
+GUM, GUM_DEEP, INSIDE, DENTIN, STONE = "#d98f8b", "#b3595b", "#7d4a48", "#a98a63", "#d9d3c6"
+CONTACT_LIGHT, CONTACT_FIRM, CONTACT_DEEP = "#3fae5a", "#f2c230", "#d8332a"  # occlusogram bands
+AXIS_MESIODISTAL, AXIS_BUCCOLINGUAL, AXIS_OCCLUSAL = "#e5604d", "#35a36b", "#3b82d6"  # of the gizmo
+MOTION_MS = 120
+
 _current = DARK
 
 

@@ -1,16 +1,27 @@
 """What the Teeth engine hands to the window."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from engines.teeth.case import Case, Poses
 from engines.teeth.request import TeethRequest
 
 
+@dataclass(frozen=True)
+class Ask:
+    """A request as the window sends it: with the occlusogram where somebody looks at it."""
+
+    request: TeethRequest
+    occlusogram: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """case is the same object as long as the request names the same files, read in the same way. poses: of the active plan. before, now:
-    measures.Measure at the start and under the plan; contacts: contacts.Contact under the plan, the deepest first. A preview has only the case."""
+    measures.Measure at the start and under the plan; contacts: contacts.Contact under the plan. occlusogram: FDI -> signed mm
+    from every vertex to the other jaw. A preview has only the case."""
 
     request: TeethRequest
     case: Case
@@ -18,4 +29,5 @@ class Outcome:
     before: tuple[Any, ...] = ()
     now: tuple[Any, ...] = ()
     contacts: tuple[Any, ...] = ()
+    occlusogram: dict[int, np.ndarray] = field(default_factory=dict)
     measured: bool = False

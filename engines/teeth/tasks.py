@@ -1,6 +1,7 @@
 """Long work of the Teeth workspace for the background lane: frozen, picklable, done with the workspace's engine."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.job import Job
@@ -34,3 +35,37 @@ class ExactTask:
     def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
         case = engine.case(self.request, job)
         return engine.contacts(self.request, job).exact(poses_of(case, self.request.plan), job)
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """The teeth of some jaws on their arch forms: moves by FDI number. A part of the way where `share` is below 1."""
+
+    request: TeethRequest
+    jaws: tuple[str, ...]
+    share: float = 1.0
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> dict[int, Move]:
+        from engines.teeth import arch_fit
+
+        request, plan = self.request, self.request.plan
+        case = engine.case(request, job)
+        poses = poses_of(case, plan)
+        free = {number: pose for number, pose in poses.items() if number not in plan.locked}
+        fitted = arch_fit.fit(case, poses, plan.arches, self.jaws, strength=self.share, locked=plan.locked, tolerance_mm=request.tolerance_mm, job=job)
+        return moves_of(case, {number: fitted[number] for number in free})
+
+
+@dataclass(frozen=True)
+class ExportTask:
+    """Everything of a plan that a person asked for, into a folder; what was written, by name."""
+
+    request: TeethRequest
+    folder: str
+    parts: tuple[str, ...]
+    anonymous: bool = True
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
+        from engines.teeth import export
+
+        return export.write(engine.marked(self.request, job), self.request, Path(self.folder), self.parts, self.anonymous, job)

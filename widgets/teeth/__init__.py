@@ -1,0 +1,1 @@
+"""The Teeth workspace: what can be seen."""

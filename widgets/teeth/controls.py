@@ -52,7 +52,7 @@ class Controls(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(tokens.SPACE_M, tokens.SPACE_S, tokens.SPACE_M, tokens.SPACE_M)
         column.setSpacing(tokens.SPACE_XS)
-        for section in (self._case_section(), self._chart_section(), self._arch_section(), self._stage_section(), self._patient_section()):
+        for section in (self._case_section(), self._chart_section(), self._arch_section(), self._view_section(), self._stage_section(), self._patient_section()):
             column.addWidget(section)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -99,6 +99,14 @@ class Controls(QWidget):
         self.fitted = Caption("", tokens.CAPTION_PX, "muted")
         self.fitted.setWordWrap(True)
         section.add(self.jaw, self.kind, self.canvas, self.symmetric, self.strength, self.fit, self.fitted)
+        return section
+
+    def _view_section(self) -> Section:
+        section = Section("View", open_=False)
+        self.gum = VernierSlider("Gum", Scale(0, 100, 100, 5, 0, "%"), "How solid the gum is")
+        self.opening = VernierSlider("Jaw opening", Scale(0, 35, 0, 1, 0, DEG, ((0, ""),)), "Opens the lower jaw about the joints")
+        self.clip = VernierSlider("Cut", Scale(0, 100, 0, 1, 0, "%", ((0, ""),)), "Cuts the picture open from the patient's left")
+        section.add(self.gum, self.opening, self.clip)
         return section
 
     def _stage_section(self) -> Section:

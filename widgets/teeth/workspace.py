@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from engines.teeth import editing, fdi
 from engines.teeth.case import Case, Poses
-from engines.teeth.outcome import Outcome
+from engines.teeth.outcome import Ask, Outcome
 from engines.teeth.poses import poses_of
 from engines.teeth.request import SAMPLE, CaseSource, Plan, TeethRequest
 from engines.teeth.samples import rows as sample_rows
@@ -105,7 +105,11 @@ class TeethWorkspace(QWidget):
         self.stage.dragged.connect(self._drag)
         self.stage.drag_ended.connect(lambda: self._held(False))
         self.stage.nudged.connect(self._nudge)
-        self.stage.asked.connect(lambda word: self.commands()[f"teeth.{word}"]())
+        self.stage.asked.connect(lambda word: self._submit() if word == "occlusion" else self.commands()[f"teeth.{word}"]())
+        self.stage.moved.connect(self.show_place)
+        controls.gum.changed.connect(lambda value: self.stage.set_gum_opacity(value / 100))
+        controls.opening.changed.connect(self.stage.open_jaw)
+        controls.clip.changed.connect(lambda value: self.stage.clip(value / 100))
         self.work.noticed.connect(self.noticed)
         self.work.worked.connect(self.worked)
         self.work.writing.connect(self.writing)
@@ -113,7 +117,10 @@ class TeethWorkspace(QWidget):
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
-        self._worker.submit(self._document.request)
+        self._submit()
+
+    def _submit(self) -> None:
+        self._worker.submit(Ask(self._document.request, self.stage.switches["occlusogram"].isChecked()))
 
     def commands(self) -> dict[str, Callable[..., object]]:
         views = {f"teeth.{view}": lambda view=view: self.stage.look(view) for view in VIEWS}
@@ -195,7 +202,7 @@ class TeethWorkspace(QWidget):
         if self.case is not None and self.outcome is not None and self.outcome.request.case != request.case:
             self.case, self.outcome, self._told = None, None, ()
         self._show_request(request)
-        self._worker.submit(request)
+        self._submit()
         if self._gesture:
             self._rest.start()
         else:
@@ -210,9 +217,26 @@ class TeethWorkspace(QWidget):
         self.controls.show_request(request, self.case)
         if self.case is not None:
             self.selected = tuple(number for number in self.selected if number in self.case.teeth)
-            self.stage.show_poses(poses_of(self.case, request.plan), request.plan)
+            self.show_place()
             self.arches.show(self.case, request)
         self._show_selection()
+
+    def show_place(self) -> None:
+        """The teeth where the timeline stands: at a stage, part of the way, or planned."""
+        if self.case is None:
+            return
+        request, line = self._document.request, self.stage.timeline
+        share, plan = line.share, request.plan
+        if share >= 1:
+            poses = poses_of(self.case, plan)
+        elif self.work.staging is not None:
+            poses = self.work.staging.poses(self.case, line.line.place)
+        else:
+            poses = poses_of(self.case, replace(plan, moves=tuple((n, move.scaled(share)) for n, move in plan.moves)))
+        other = request.plans[1 - request.active] if len(request.plans) == 2 else None
+        self.stage.show_poses(poses, plan.extracted, poses_of(self.case, other) if other is not None else None)
+        self.stage.set_editable(share >= 1)
+        self.stage.plans.setText(f"{plan.name}, {plan.origin}" + (f"; beside it {other.name}" if other is not None else ""))
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if outcome.request.case != self._document.request.case:
@@ -231,9 +255,16 @@ class TeethWorkspace(QWidget):
             request = self._document.request
             self.measures.set_rows(rows.measure_rows(outcome))
             self.contacts.set_rows(rows.contact_rows(outcome, self._notation), request.tolerance_mm)
-            self.stage.show_outcome(outcome)
+            if self.stage.timeline.share >= 1:
+                self.stage.show_outcome(outcome)
             self.work.show_outcome(outcome)
             self._show_chart()
+
+    def show_contacts(self, contacts: tuple[Any, ...]) -> None:
+        """The same contacts with their volumes."""
+        if self.outcome is not None:
+            self.outcome = replace(self.outcome, contacts=contacts)
+            self.contacts.set_rows(rows.contact_rows(self.outcome, self._notation), self._document.request.tolerance_mm)
 
     # selection -------------------------------------------------------------------------------------------------------
     def pick(self, number: int, add: bool) -> None:
@@ -259,7 +290,7 @@ class TeethWorkspace(QWidget):
     def _show_selection(self) -> None:
         plan, first = self.plan, self.selected[0] if self.selected else 0
         self.tooth.show_teeth(self.selected, plan.move(first), self._notation, first in plan.locked, first in plan.extracted)
-        self.stage.show_selection(self.selected, plan, self._notation)
+        self.stage.show_selection(self.selected, plan.locked, self._notation)
         self.table.show_plan(tuple(self.case.teeth) if self.case else (), plan, self._notation)
         self._show_chart()
 
@@ -267,7 +298,7 @@ class TeethWorkspace(QWidget):
         plan, teeth = self.plan, self.case.teeth if self.case else {}
         moving = dict(plan.moves)
         state = {n: "extracted" if n in plan.extracted else "locked" if n in plan.locked else "moved" if n in moving else "present" for n in teeth}
-        warned = {n for contact in (self.outcome.contacts if self.outcome else ()) for n in (contact.first, contact.second)}
+        warned = {n for row in self.contacts.rows for n in (row.first, row.second)}
         self.controls.chart.set_state(state, self.selected, warned, self._notation)
 
     def _asked_of_tooth(self, word: str, number: int) -> None:

@@ -1,0 +1,343 @@
+"""The picture of the Teeth workspace: one 3D view or two linked ones, a toolbar, strips, the timeline, and what is drawn on the teeth."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from engines.teeth.case import JAWS, Case, Poses
+from engines.teeth.moves import pivot
+from engines.teeth.outcome import Outcome
+from widgets import tokens
+from widgets.paint import Caption, GlyphButton
+from widgets.teeth import colour_maps
+from widgets.teeth.linked_views import LinkedViews
+from widgets.teeth.marks import Line, Mark
+from widgets.teeth.scene import TeethScene
+from widgets.teeth.timeline import Timeline
+from widgets.teeth.view import TeethView
+from widgets.teeth.words import DISCLAIMER, DISCLAIMER_TIP, numbered
+
+VIEW_ROWS = (("front", "Front", "1"), ("right", "Right", "2"), ("left", "Left", "3"), ("upper", "Upper", "4"), ("lower", "Lower", "5"), ("back", "Back", "6"))
+SWITCH_ROWS = (("ghost", "Start as a ghost (G)"), ("split", "Before and after side by side (X)"), ("distance", "Colour by displacement (D)"),
+               ("occlusogram", "Occlusogram: contact with the other jaw (O)"), ("labels", "Tooth numbers (N)"), ("ruler", "Ruler (R)"),
+               ("angle", "Angle (Shift+R)"))
+NUDGES = {Qt.Key.Key_Right: ("mesial", 1), Qt.Key.Key_Left: ("mesial", -1), Qt.Key.Key_Up: ("buccal", 1), Qt.Key.Key_Down: ("buccal", -1),
+          Qt.Key.Key_PageUp: ("extrusion", 1), Qt.Key.Key_PageDown: ("extrusion", -1)}
+TURNS = {"mesial": "rotation", "buccal": "torque", "extrusion": "tip"}  # the same keys with Alt
+
+
+class Stage(QWidget):
+    """`show_case`, then `show_poses` for every change. `picked(number, add)`, `drag_started`, `dragged([4, 4])`, `drag_ended` from the picture,
+    `nudged(field, steps)` from the keys, `touched([3])` and `stroked([N, 3])` while a strip wants points, `asked(word)` from the toolbar."""
+
+    picked = Signal(int, bool)
+    drag_started, drag_ended = Signal(), Signal()
+    dragged, touched, stroked = Signal(object), Signal(object), Signal(object)
+    nudged = Signal(str, float)
+    asked = Signal(str)
+    moved = Signal()  # the timeline: poses are wanted for another place
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("stage")
+        self.scene, self._start = TeethScene(), TeethScene()
+        self.views = LinkedViews(self._start, self.scene)
+        self.view: TeethView = self.views.second
+        self.views.first.hide()
+        self.views.first.gizmo.enabled = False
+        self.timeline = Timeline()
+        self.case: Case | None = None
+        self._gums: dict[str, Any] = {}
+        self._poses: Poses = {}
+        self._notation, self._pivot = "fdi", "crown"
+        self._painted: dict[int, np.ndarray] = {}
+        self._lay_out()
+        self._connect()
+        self.switches["labels"].setChecked(True)
+        self._show_labels()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        bar = QHBoxLayout()
+        bar.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_S)
+        bar.setSpacing(tokens.SPACE_XS)
+        for view, word, key in VIEW_ROWS:
+            button = QPushButton(word)
+            button.setObjectName("toggle")
+            button.setToolTip(f"{word} ({key})")
+            button.clicked.connect(lambda _=False, view=view: self.look(view))
+            bar.addWidget(button)
+        self.jaws = QPushButton("Both jaws")
+        self.jaws.setObjectName("toggle")
+        self.jaws.setToolTip("Upper, lower or both jaws (J)")
+        self.jaws.clicked.connect(self.next_jaws)
+        bar.addWidget(self.jaws)
+        bar.addStretch(1)
+        self.switches: dict[str, GlyphButton] = {}
+        for name, tip in SWITCH_ROWS:
+            button = self.switches[name] = GlyphButton(f"teeth-{name}", tip.partition(" (")[0], tip, checkable=True)
+            button.clicked.connect(lambda on, name=name: self.switch(name, on))
+            bar.addWidget(button)
+        save = GlyphButton("save", "Save picture", "Save the view as PNG (Ctrl+E)")
+        save.clicked.connect(lambda: self.asked.emit("picture"))
+        bar.addWidget(save)
+        column.addLayout(bar)
+        self._strips = QVBoxLayout()
+        column.addLayout(self._strips)
+        column.addWidget(self.views, 1)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(tokens.SPACE_L, tokens.SPACE_XS, tokens.SPACE_L, 0)
+        self.plans, self.legend = Caption("", tokens.CAPTION_PX, "muted"), Caption("", tokens.CAPTION_PX, "muted")
+        note = Caption(DISCLAIMER, tokens.CAPTION_PX, "muted")
+        note.setToolTip(DISCLAIMER_TIP)
+        foot.addWidget(self.plans)
+        foot.addStretch(1)
+        foot.addWidget(self.legend)
+        foot.addStretch(1)
+        foot.addWidget(note)
+        column.addLayout(foot)
+        column.addWidget(self.timeline)
+
+    def _connect(self) -> None:
+        held = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        for view in (self.views.first, self.view):
+            view.picked.connect(lambda number, keys: self.picked.emit(number or 0, bool(keys & held)))
+            view.failed.connect(lambda what, remedy: self.legend.setText(f"{what} {remedy}"))
+            view.installEventFilter(self)
+        self.view.drag_started.connect(lambda number, kind: self.drag_started.emit())
+        self.view.dragged.connect(lambda number, delta, kind, amount: self.dragged.emit(np.asarray(delta, float)))
+        self.view.drag_ended.connect(self._drag_ended)
+        self.view.point_picked.connect(lambda number, point: self.touched.emit(np.asarray(point, float)))
+        self.view.stroked.connect(lambda numbers, points, ended: self.stroked.emit(np.asarray(points, float)) if ended else None)
+        self.view.measured.connect(self._measured)
+        self.view.jaws_changed.connect(self._say_jaws)
+        self.timeline.moved.connect(lambda place: self.moved.emit())
+
+    # contents --------------------------------------------------------------------------------------------------------
+    def show_case(self, case: Case) -> None:
+        """Other meshes: everything is set anew and the view fitted."""
+        self.case, self._gums, self._painted = case, {}, {}
+        for scene in (self.scene, self._start):
+            self._fill(scene, case)
+        self.view.fit()
+        self.views.first.set_camera(self.view.camera)
+
+    def _fill(self, scene: TeethScene, case: Case) -> None:
+        scene.set_teeth({number: tooth.mesh for number, tooth in case.teeth.items()}, {number: tooth.frame for number, tooth in case.teeth.items()})
+        for jaw in JAWS:
+            scan = case.scans.get(jaw)
+            scene.set_gum(jaw, scan if scan is not None else case.gums.get(jaw), stone=scan is not None)
+
+    def show_poses(self, poses: Poses, extracted: tuple[int, ...], beside: Poses | None = None) -> None:
+        """Where the teeth are now; beside: what the left view shows when it is up (None = the start)."""
+        self._poses = poses
+        self.scene.set_hidden(extracted)
+        self.scene.set_poses(poses)
+        self._follow(poses)
+        self._start.set_poses(beside if beside is not None else {number: np.eye(4) for number in poses})
+        if self.switches["distance"].isChecked():
+            self._paint_distance()
+        elif self._painted:
+            self._clear_paint()  # an occlusogram of other poses: the next outcome brings the new one
+
+    def _follow(self, poses: Poses) -> None:
+        """The gum goes with the teeth."""
+        from engines.teeth.gum_follow import GumFollow
+
+        if self.case is None:
+            return
+        still = all(np.array_equal(pose, np.eye(4)) for pose in poses.values())
+        for jaw, gum in self.case.gums.items():
+            if not len(gum.faces) or (still and jaw not in self._gums):
+                continue
+            if jaw not in self._gums:
+                self._gums[jaw] = GumFollow(gum, self.case.of(jaw))
+            self.scene.move_gum(jaw, self._gums[jaw].moved(poses).vertices)
+
+    def set_editable(self, on: bool) -> None:
+        """The gizmo shows where a drag would change the plan: at its end."""
+        self.view.gizmo.enabled = on and self.view.tools.tool == "select"
+        self.view.update()
+
+    def show_selection(self, selected: tuple[int, ...], locked: tuple[int, ...], notation: str) -> None:
+        self._notation = notation
+        self.scene.set_selected([number for number in selected if number not in self.scene.hidden])
+        self.scene.set_locked(locked)
+        self._start.set_selected(selected)
+        self._show_labels()
+
+    def set_pivot(self, which: str) -> None:
+        self._pivot = which
+        if self.case is not None:
+            self.scene.set_pivots({number: pivot(tooth, which) for number, tooth in self.case.teeth.items()})
+
+    def show_outcome(self, outcome: Outcome) -> None:
+        """Numbers that arrived after the poses."""
+        if self.switches["occlusogram"].isChecked():
+            self._clear_paint()
+            for number, distances in outcome.occlusogram.items():
+                self._painted[number] = distances
+                self.scene.set_paint(number, colour_maps.occlusogram(distances))
+
+    def show_marks(self, marks: tuple[tuple[str, np.ndarray], ...]) -> None:
+        """(name, [1, 3] a point or [N, 3] a line) in the world."""
+        points = [Mark(name, tuple(map(float, rows[0])), shown=name) for name, rows in marks if len(rows) == 1]
+        lines = [Line(tuple(tuple(map(float, row)) for row in rows), text=name) for name, rows in marks if len(rows) > 1]
+        self.view.marks.set_marks(points, lines)
+
+    # seeing ----------------------------------------------------------------------------------------------------------
+    def look(self, view: str) -> None:
+        self.views.look(view) if self.views.first.isVisible() else self.view.look(view)
+
+    def next_jaws(self) -> None:
+        order = ("both", "upper", "lower")
+        which = order[(order.index(self.scene.shown_jaws) + 1) % 3]
+        for scene in (self.scene, self._start):
+            scene.jaws(which)
+        self._say_jaws(which)
+
+    def _say_jaws(self, which: str) -> None:
+        self._start.jaws(which)
+        self.jaws.setText({"both": "Both jaws", "upper": "Upper jaw", "lower": "Lower jaw"}[which])
+
+    def switch(self, name: str, *on: bool) -> None:
+        """One of SWITCH_ROWS on or off; without a value, the other way round."""
+        state = bool(on[0]) if on else not self.switches[name].isChecked()
+        others = {"distance": ("occlusogram",), "occlusogram": ("distance",), "ruler": ("angle",), "angle": ("ruler",)}.get(name, ())
+        for key, value in ((name, state), *((other, False) for other in others if state)):
+            self.switches[key].setChecked(value)
+        if name == "ghost":
+            self.scene.set_ghost({} if state else None)
+        elif name == "split":
+            self.views.first.setVisible(state)
+            self.views.first.set_camera(self.view.camera)
+        elif name == "labels":
+            self._show_labels()
+        elif name in ("ruler", "angle"):
+            self._use_tool()
+        else:
+            self._clear_paint()
+            self._paint_distance()
+            self.asked.emit("occlusion")
+        self._say_legend()
+
+    def _use_tool(self) -> None:
+        tool = next((name for name in ("ruler", "angle") if self.switches[name].isChecked()), "select")
+        self.view.use(tool)
+
+    def use(self, tool: str) -> None:
+        """point or brush for a strip, select for none."""
+        for name in ("ruler", "angle"):
+            self.switches[name].setChecked(False)
+        self.view.use(tool)
+
+    def _show_labels(self) -> None:
+        shown = self.switches["labels"].isChecked()
+        for view in (self.views.first, self.view):
+            view.labels.text = (lambda number: numbered(number, self._notation)) if shown else None
+            view.update()
+
+    def _say_legend(self) -> None:
+        words = {"distance": "Dark to bright: moved least to most", "occlusogram": "Green: light contact, yellow: firm, red: overlap",
+                 "ruler": "Click two points", "angle": "Click three points; the angle is at the second"}
+        self.legend.setText(next((text for name, text in words.items() if self.switches[name].isChecked()), ""))
+
+    def _measured(self, tool: str, value: float) -> None:
+        self.legend.setText(f"{value:.2f} mm" if tool == "ruler" else f"{value:.1f}\N{DEGREE SIGN}")
+
+    def _paint_distance(self) -> None:
+        if self.case is None or not self.switches["distance"].isChecked():
+            return
+        far = {}
+        for number, pose in self._poses.items():
+            points = self.case.teeth[number].mesh.vertices.astype(np.float64)
+            far[number] = np.linalg.norm(points @ pose[:3, :3].T + pose[:3, 3] - points, axis=1)
+        top = max((float(values.max(initial=0)) for values in far.values()), default=0.0)
+        for number, values in far.items():
+            self._painted[number] = values
+            self.scene.set_paint(number, colour_maps.displacement(values, max(top, 0.1)))
+        self.legend.setText(f"Displacement, dark 0 to bright {top:.1f} mm")
+
+    def _clear_paint(self) -> None:
+        for number in self._painted:
+            self.scene.set_paint(number, None)
+        self._painted = {}
+
+    def set_gum_opacity(self, share: float) -> None:
+        for scene in (self.scene, self._start):
+            scene.set_gum_opacity(share)
+
+    def open_jaw(self, angle_deg: float) -> None:
+        for scene in (self.scene, self._start):
+            scene.open_jaw(angle_deg)
+
+    def clip(self, share: float) -> None:
+        """Cuts away the patient's left from the outside inwards: 0 nothing, 1 all."""
+        points = self.scene.points()
+        plane = None
+        if share > 0 and len(points):
+            low, high = float(points[:, 0].min()), float(points[:, 0].max())
+            plane = np.array([-1.0, 0, 0, -(high - share * (high - low))])
+        for scene in (self.scene, self._start):
+            scene.set_plane(plane)
+
+    def turn_all(self, matrix: np.ndarray) -> None:
+        """Turns the whole picture, while the orientation is set by hand."""
+        if self.case is not None:
+            self.scene.set_poses({number: matrix @ pose for number, pose in self._poses.items()})
+            for jaw in JAWS:
+                mesh = self.case.scans.get(jaw, self.case.gums.get(jaw))
+                if mesh is not None and len(mesh.faces):
+                    self.scene.move_gum(jaw, mesh.moved(matrix).vertices)
+
+    def fly_to(self, point: np.ndarray) -> None:
+        self.view.set_camera(replace(self.view.camera, focus=tuple(map(float, point))), glide=True)
+
+    def picture(self, width: int, height: int) -> Any:
+        """A QImage of the view as it is."""
+        return self.view.picture(width, height)
+
+    # strips ----------------------------------------------------------------------------------------------------------
+    def add_strip(self, strip: QWidget) -> None:
+        strip.hide()
+        self._strips.addWidget(strip)
+
+    def strip(self) -> QWidget | None:
+        return next((widget for k in range(self._strips.count()) if not (widget := self._strips.itemAt(k).widget()).isHidden()), None)
+
+    def show_strip(self, strip: QWidget | None, tool: str = "select") -> None:
+        """One strip over the picture, or none; with the tool its clicks need."""
+        for k in range(self._strips.count()):
+            widget = self._strips.itemAt(k).widget()
+            widget.setVisible(widget is strip)
+        self.use(tool)
+
+    # keys ------------------------------------------------------------------------------------------------------------
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() == QEvent.Type.KeyPress and event.key() in NUDGES and self.scene.selected:
+            field, steps = NUDGES[event.key()]
+            if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+                field = TURNS[field]
+            self.nudged.emit(field, steps * (0.1 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0))
+            return True
+        return super().eventFilter(watched, event)
+
+    def escape(self) -> bool:
+        """Gives up a drag or a tool. False where there was none."""
+        if any([layer.cancel() for layer in reversed(self.view.layers)]):
+            return True
+        for name in ("ruler", "angle"):
+            if self.switches[name].isChecked():
+                self.switch(name, False)
+                return True
+        return False
+
+    def _drag_ended(self, number: int, kept: bool) -> None:
+        if not kept:
+            self.dragged.emit(np.eye(4))
+        self.drag_ended.emit()

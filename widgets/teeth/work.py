@@ -1,0 +1,186 @@
+"""What takes longer than a moment: fitting, staging, exact contacts, export, plans from files. One background lane, newest result wins."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QFileDialog
+
+from engines.job import EngineError
+from engines.teeth.moves import Move
+from engines.teeth.outcome import Outcome
+from engines.teeth.poses import moves_of
+from engines.teeth.request import TeethRequest
+from engines.teeth.tasks import ExactTask, ExportTask, FitTask, StageTask
+from widgets.teeth.timeline import Lane
+
+PICTURE_PX = (1920, 1200)
+PARTS = ("models", "teeth", "movements", "plan", "pictures", "film", "report")
+
+
+class Work(QObject):
+    """Works for the workspace: knows which ticket is for what, and forgets results of requests that are gone."""
+
+    noticed = Signal(str, str, str)
+    worked = Signal(str)
+    writing = Signal(str, float)
+
+    def __init__(self, workspace: Any, document: Any, background: Any) -> None:
+        super().__init__(workspace)
+        self._workspace, self._document, self._background = workspace, document, background
+        self._tickets: dict[str, tuple[int, TeethRequest]] = {}
+        self.staging: Any = None
+        self._staged: TeethRequest | None = None
+        background.done.connect(self._done)
+        background.progress.connect(self._progress)
+        background.stopped.connect(self._over)
+        background.failed.connect(lambda ticket, error: self._over(ticket))
+
+    def _submit(self, kind: str, task: Any) -> None:
+        """Another of the same kind takes the place of one that still runs."""
+        if kind in self._tickets:
+            self._background.cancel(self._tickets[kind][0])
+        self._tickets[kind] = (self._background.submit(task), self._document.request)
+
+    def _kind(self, ticket: int) -> str | None:
+        return next((kind for kind, (number, _) in self._tickets.items() if number == ticket), None)
+
+    def _progress(self, ticket: int, share: float, text: str) -> None:
+        if (kind := self._kind(ticket)) in ("export", "fit", "stages"):
+            self.writing.emit(f"{ {'export': 'Exporting', 'fit': 'Fitting', 'stages': 'Making stages'}[kind]}: {text}", share)
+
+    def _over(self, ticket: int) -> None:
+        if (kind := self._kind(ticket)) is not None:
+            del self._tickets[kind]
+            self.writing.emit("", 0.0)
+
+    def _done(self, ticket: int, result: Any) -> None:
+        kind = self._kind(ticket)
+        if kind is None:
+            return
+        _, request = self._tickets[kind]
+        self._over(ticket)
+        getattr(self, f"_have_{kind}")(result, request)
+
+    # fit -------------------------------------------------------------------------------------------------------------
+    def fit(self) -> None:
+        workspace = self._workspace
+        if workspace.case is None or not workspace.case.of(workspace.arches.jaw):
+            return
+        workspace.stage.timeline.to_planned()
+        self._submit("fit", FitTask(self._document.request, (workspace.arches.jaw,), workspace.controls.strength.value / 100))
+
+    def _have_fit(self, moves: dict[int, Move], request: TeethRequest) -> None:
+        if request.case != self._document.request.case:
+            return
+        before = self._document.request.plan
+        plan = replace(before.with_moves(moves), origin="arch-fit")
+        jaw = self._workspace.arches.jaw
+        of_jaw = {number: plan.move(number) for number in self._workspace.case.of(jaw)}
+        most = max((move.distance_mm() for move in of_jaw.values()), default=0.0)
+        self._workspace.controls.fitted.setText(f"{sum(plan.move(n) != before.move(n) for n in of_jaw)} teeth moved, at most {most:.1f} mm from the start.")
+        self._workspace.edit(plan, "arch fit")
+
+    # stages ----------------------------------------------------------------------------------------------------------
+    def make_stages(self) -> None:
+        if self._workspace.case is not None and self._document.request.plan.moves:
+            self._submit("stages", StageTask(self._document.request))
+        else:
+            self.noticed.emit("info", "Nothing moves yet, so there are no stages.", "Move teeth, or fit them to the arch, first.")
+
+    def _have_stages(self, staging: Any, request: TeethRequest) -> None:
+        if (request.case, request.plan, request.limits) != (self._document.request.case, self._document.request.plan, self._document.request.limits):
+            return
+        self.staging, self._staged = staging, request
+        lanes = tuple(Lane(jaw.capitalize(), tuple(span for span in staging.row(jaw).values() if span)) for jaw in ("upper", "lower"))
+        self._workspace.stage.timeline.set_lanes(staging.count, lanes)
+        words = f"{staging.count} stages: upper {staging.jaw_count('upper')}, lower {staging.jaw_count('lower')}."
+        self._workspace.controls.staged.setText(" ".join((words, *staging.warnings)))
+        self._workspace.show_place()
+
+    def settle(self, request: TeethRequest) -> None:
+        """The request rests: stages of another plan are gone, exact volumes are computed."""
+        if self._staged is not None and (self._staged.case, self._staged.plan, self._staged.limits) != (request.case, request.plan, request.limits):
+            self.staging = self._staged = None
+            self._workspace.stage.timeline.set_lanes(1, (Lane("Upper"), Lane("Lower")))
+            self._workspace.controls.staged.setText("The plan has changed: make the stages again.")
+
+    def show_outcome(self, outcome: Outcome) -> None:
+        """After the quick numbers of a request that still holds, the exact volumes."""
+        if outcome.request == self._document.request and any(contact.depth_mm > outcome.request.tolerance_mm for contact in outcome.contacts):
+            self._submit("exact", ExactTask(outcome.request))
+
+    def _have_exact(self, contacts: Any, request: TeethRequest) -> None:
+        if request == self._document.request:
+            self._workspace.show_contacts(contacts)
+
+    # files -----------------------------------------------------------------------------------------------------------
+    def open_plan(self, path: Path) -> bool:
+        """A plan of this case from a file. EngineError when it is one of another case, or spoilt."""
+        from engines.teeth import plan_files
+
+        case = self._workspace.case
+        if case is None:
+            raise EngineError(f"{path.name} is a plan: open its case first.", "Open the scan or the teeth that it was made for, then the plan.")
+        poses = plan_files.read(path, case)
+        plan = replace(self._document.request.plan, moves=(), origin=path.name).with_moves(moves_of(case, poses))
+        self._workspace.edit(plan, f"open {path.name}")
+        return True
+
+    def ask_plan(self) -> None:
+        dialog = QFileDialog(self._workspace, "Open plan", "", "Plans (*.json)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self._tried(lambda: self.open_plan(Path(name))))
+        dialog.open()
+
+    def _tried(self, call: Any) -> None:
+        try:
+            call()
+        except EngineError as error:
+            self.noticed.emit("bad", str(error), error.remedy)
+
+    def save_picture(self) -> None:
+        dialog = QFileDialog(self._workspace, "Save picture", "teeth.png", "PNG (*.png)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("png")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self._tried(lambda: self._save_picture(Path(name))))
+        dialog.open()
+
+    def _save_picture(self, path: Path) -> None:
+        if not self._workspace.stage.picture(*PICTURE_PX).save(str(path), "PNG"):
+            raise EngineError(f"{path.name} could not be saved.", "Choose another folder, or free some space.")
+        self.worked.emit(f"Saved {path.name}")
+
+    def ask_export(self) -> None:
+        if self._workspace.case is None or not self._workspace.case.teeth:
+            return self.noticed.emit("info", "There are no teeth to export yet.", "Open a case first.")
+        dialog = QFileDialog(self._workspace, "Export plan into a folder")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._export)
+        dialog.open()
+
+    def _export(self, folder: str) -> None:
+        anonymous = self._workspace.controls.anonymous.isChecked()
+        request = self._document.request.anonymous() if anonymous else self._document.request
+        self._submit("export", ExportTask(request, folder, PARTS, anonymous))
+
+    def _have_export(self, written: Any, request: TeethRequest) -> None:
+        self.worked.emit(f"Exported {len(written)} files")
+
+    def cancel_export(self) -> None:
+        for kind in ("export", "fit", "stages"):
+            if kind in self._tickets:
+                self._background.cancel(self._tickets[kind][0])
+
+    def escape(self) -> bool:
+        """Stops a fit or the making of stages."""
+        for kind in ("fit", "stages"):
+            if kind in self._tickets:
+                self._background.cancel(self._tickets[kind][0])
+                return True
+        return False
