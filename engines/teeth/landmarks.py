@@ -25,6 +25,8 @@ from engines.teeth.mesh import Mesh
 
 CORNER_DEG = 45.0  # the corner of an incisal edge is where the outline turns half of a right angle
 BAND_MM = 0.5  # half the breadth of the strip in which the facial face is read
+CONTACT = {"1": (.20, .2), "2": (.24, .2), "3": (.33, .13), "side": (.42, 0.0)}  # part of the height below the top, of the depth before the middle
+CONTACT_PULL = 0.02  # mm of reach that a square millimetre of distance from there is worth
 FOSSA_MM = 1.5  # the central fossa, likewise
 FAR_MM = 2.0  # a cusp is looked for so far from where the type has it
 _found: "WeakKeyDictionary[Mesh, tuple[tuple, Landmarks]]" = WeakKeyDictionary()
@@ -68,7 +70,7 @@ def find(tooth: Tooth) -> Landmarks:
     surface = crown_surface.read(tooth)
     heights = crown_surface.heights(surface)
     kind = crown_surface.kind(tooth.number)
-    points = _contacts(surface)
+    points = _contacts(surface, kind)
     if kind in SIDE:
         points |= _cusps(surface, heights, kind)
     elif kind[1] == "3":
@@ -81,14 +83,17 @@ def find(tooth: Tooth) -> Landmarks:
     return Landmarks({name: tooth.centre + axes @ point for name, point in points.items()}, axes @ up)
 
 
-def _contacts(surface: Surface) -> dict[str, np.ndarray]:
-    """Mean of the samples within 0.03 mm of the outermost, so that one noisy vertex does not decide where on a flat face the contact lies."""
-    upper = surface.samples[surface.samples[:, 2] > surface.top - .8 * surface.height]
+def _contacts(surface: Surface, kind: str) -> dict[str, np.ndarray]:
+    """The outermost surface near where the type has its contact: approximal faces are flat, and a few degrees of frame would move the very farthest
+    point by millimetres. Mean of the samples within 0.03 mm of the best, so that one noisy vertex does not decide."""
+    down, front = CONTACT[kind[1] if kind not in SIDE else "side"]
+    expected = surface.middle[1] + front * (surface.buccal - surface.lingual), surface.top - down * surface.height
+    upper = surface.samples[surface.samples[:, 2] > surface.top - .6 * surface.height]
+    astray = CONTACT_PULL * ((upper[:, 1:] - expected)**2).sum(1)
     points = {}
     for name, sign in (("mesial_contact", 1), ("distal_contact", -1)):
-        reach = sign * upper[:, 0]
+        reach = sign * upper[:, 0] - astray
         points[name] = upper[reach > reach.max() - .03].mean(0)
-        points[name][0] = sign * reach.max()
     return points
 
 
