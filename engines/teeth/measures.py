@@ -69,7 +69,7 @@ def _measure(reading: Reading, norm: Norm | None = None) -> Measure:
 
 
 TIP = "Angle between the facial axis of the crown and the perpendicular to the occlusal plane, seen from the side of the cheek; + = crown to mesial."
-TORQUE = "Angle between the tangent of the crown at its facial axis point and the perpendicular to the occlusal plane, seen along the arch; + = crown to labial."
+TORQUE = "Angle between the tangent of the crown at its facial axis point and the perpendicular to the occlusal plane, along the arch; + = crown labial."
 
 
 def _angles(teeth: Standing) -> list[Reading]:
