@@ -12,8 +12,10 @@ import numpy as np
 
 from engines.teeth.case import Poses, Tooth
 from engines.teeth.mesh import Mesh
+from engines.teeth.solids import seams
 
 HELD_MM, REACH_MM, SOFT_MM = 0.6, 10.0, 2.0
+SEAM_MM = 0.6  # two rims that run along each other so close (the middle of a generated palate) move as one
 NEAREST = 3  # teeth that a vertex may follow
 ROUNDS = (12, 48, 160)  # of smoothing of the weights, level by level
 SPREAD = 8  # rings of vertices over which a smoother level comes in
@@ -115,6 +117,8 @@ def _mean_of_neighbours(gum: Mesh) -> "object":
         return csr_matrix((count, count))
     _, first, same = np.unique(np.round(gum.vertices, 4), axis=0, return_index=True, return_inverse=True)
     same = same.reshape(-1)
+    for a, b in seams(gum.vertices[first], same[gum.faces], SEAM_MM):
+        same[same == b] = a
     welded = same[gum.faces]
     start, end = welded[:, (0, 1, 2)].ravel(), welded[:, (1, 2, 0)].ravel()
     both = (np.concatenate([start, end]), np.concatenate([end, start]))
