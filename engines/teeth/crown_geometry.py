@@ -70,15 +70,16 @@ def bite_vote(mesh: Mesh, axis: np.ndarray) -> float:
     direction = bite_direction(mesh)
     if direction is not None:
         return float(direction @ axis)
+    return cap(mesh, -axis)[1] - cap(mesh, axis)[1]
+
+
+def cap(mesh: Mesh, axis: np.ndarray) -> tuple[np.ndarray, float]:
+    """The large flat place that looks about along the unit vector axis: its normal [3] and its share of the surface."""
     facing = normals(mesh)
     double = np.linalg.norm(facing, axis=1)
-    units = facing / np.maximum(double, 1e-30)[:, None]
-    flat = []
-    for sign in (-1, 1):
-        near = units @ axis * sign > NEAR
-        cap = (facing * near[:, None]).sum(0)  # a cap may lean: look along its own mean
-        flat.append(double[units @ cap > CAP * np.linalg.norm(cap)].sum() if near.any() else 0.0)
-    return float((flat[0] - flat[1]) / max(double.sum(), 1e-30))
+    total = facing[facing @ axis > NEAR * double].sum(0)  # a cap may lean: look along its own mean
+    normal = total / max(np.linalg.norm(total), 1e-30)
+    return normal, float(double[facing @ normal > CAP * double].sum() / max(double.sum(), 1e-30))
 
 
 def crown_centre(mesh: Mesh, up: np.ndarray) -> np.ndarray:

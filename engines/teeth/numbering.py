@@ -1,7 +1,7 @@
 """Which tooth is which: numbers out of file names or labels, told FDI or Universal by looking at the whole set.
 
 11-18, 21-28, 31 and 32 are teeth in both systems. Numbers that only one system has decide; where there are none, the places of the crowns do:
-teeth that follow each other in the right numbering stand next to each other.
+in the right numbering every tooth stands about where such a tooth stands in a typical dentition.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from engines.teeth import case, fdi
+from engines.teeth import fdi, orientation
 
 SURE = 0.9
 _PALMER = re.compile(r"(?<![A-Za-z])([UL])([RL])[ _-]?([1-8A-Ea-e])(?![A-Za-z0-9])")
@@ -103,12 +103,11 @@ def decide(given: list[str], centres: dict[str, np.ndarray] | None = None, syste
         return _numbered("fdi", given, min(1.0, 0.8 + 0.1 * len(only["fdi"])), f"{only['fdi'][0]} is a tooth in FDI only")
     if only["universal"] and not only["fdi"]:
         return _numbered("universal", given, min(1.0, 0.8 + 0.1 * len(only["universal"])), f"{only['universal'][0]} is a tooth in Universal only")
-    chains = {name: _chain(plain, centres, name) for name in ("fdi", "universal")} if centres else {}
-    fitting = [name for name in ("fdi", "universal") if chains.get(name) is not None]
-    if len(fitting) == 2 and not only["fdi"] and not only["universal"]:
-        a, b = chains["fdi"], chains["universal"]
-        better, ratio = ("fdi" if a <= b else "universal"), min(a, b) / max(a, b, 1e-9)
-        return _numbered(better, given, float(np.clip(1.2 - ratio, 0.5, 0.98)), "neighbours stand next to each other that way")
+    off = {name: _misfit(plain, centres, name) for name in ("fdi", "universal")}
+    if off["fdi"] is not None and off["universal"] is not None and not only["fdi"] and not only["universal"]:
+        better = min(off, key=lambda name: off[name])
+        ratio = min(off.values()) / max(*off.values(), 1e-9)
+        return _numbered(better, given, float(np.clip(1.4 - ratio, 0.5, 0.98)), "the teeth then stand where such teeth usually are")
     counts = {name: len(only[name]) for name in only}
     if counts["fdi"] or counts["universal"]:
         better = "fdi" if counts["fdi"] >= counts["universal"] else "universal"
@@ -121,13 +120,7 @@ def _numbered(system: str, given: list[str], confidence: float, why: str) -> Num
     return Numbered(system, {word: number for word, number in numbers.items() if number}, tuple(word for word, number in numbers.items() if not number), confidence, why)
 
 
-def _chain(plain: list[str], centres: dict[str, np.ndarray], system: str) -> float | None:
-    """Mean distance of neighbours along each arch, per place between them; None where a numbering leaves no pair. Jaws are chained one by one."""
-    at = {to_fdi(word, system): centres[word] for word in plain if word in centres and to_fdi(word, system)}
-    steps, places = 0.0, 0
-    for which in case.JAWS:
-        row = sorted((n for n in at if case.jaw(n) == which), key=case.order)
-        for a, b in zip(row, row[1:], strict=False):
-            steps += float(np.linalg.norm(at[a] - at[b]))
-            places += (case.order(b) - case.order(a) + 1) // 2
-    return steps / places if places else None
+def _misfit(plain: list[str], centres: dict[str, np.ndarray] | None, system: str) -> float | None:
+    """mm between the crowns and a typical dentition in a numbering; None for fewer than three teeth."""
+    at = {to_fdi(word, system): centres[word] for word in plain if word in centres and to_fdi(word, system)} if centres else {}
+    return orientation.misfit(at) if len(at) >= 3 else None
