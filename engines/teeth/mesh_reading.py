@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import numpy as np
@@ -24,16 +24,21 @@ STRANGE = (ValueError, LookupError, ArithmeticError, TypeError, struct.error, zl
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """mesh in the file's own units; face_values and vertex_values: name -> [F] or [V] numbers that came with it; notices: what was mended."""
+    """mesh in the file's own units; face_values and vertex_values: name -> [F] or [V] numbers that came with it; notices: what was mended;
+    unit: mm, cm, m or inch where the file itself says so."""
 
     mesh: Mesh
     face_values: dict[str, np.ndarray] = field(default_factory=dict)
     vertex_values: dict[str, np.ndarray] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    unit: str = ""
 
 
-def read(data: bytes, name: str) -> Surface:
-    """The surface in a file's bytes. EngineError where it is damaged, empty, too large or of another kind."""
+def read(data: bytes, name: str, labels: np.ndarray | None = None) -> Surface:
+    """The surface in a file's bytes. labels: numbers for its vertices from a file beside it, kept as vertex_values["label"] where they are as many.
+
+    EngineError where the file is damaged, empty, too large or of another kind.
+    """
     if len(data) > MAX_BYTES:
         raise EngineError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB.", "Reduce the number of triangles before opening it.")
     if not data.strip(b"\0 \r\n\t"):
@@ -41,7 +46,12 @@ def read(data: bytes, name: str) -> Surface:
     reader = _reader(data, name)
     try:
         with np.errstate(all="ignore"):
-            return _checked(reader(data, name), name)
+            surface = reader(data, name)
+            if labels is not None and len(labels) == len(surface.mesh.vertices):
+                surface = replace(surface, vertex_values={**surface.vertex_values, "label": labels})
+            if b"Vernier, millimetres" in data[:200]:
+                surface = replace(surface, unit="mm")
+            return _checked(surface, name)
     except STRANGE as error:  # a damaged file trips a parser in more ways than can be listed
         raise EngineError(f"{name} is damaged: {str(error)[:120] or type(error).__name__}.", AGAIN) from error
 
@@ -174,7 +184,7 @@ def _checked(surface: Surface, name: str) -> Surface:
     if not keep.any():
         raise EngineError(f"{name} holds no triangle with an area.", AGAIN)
     if keep.all() and used.all():
-        return Surface(mesh, surface.face_values, surface.vertex_values, tuple(notices))
+        return replace(surface, notices=tuple(notices))
     place = np.cumsum(used, dtype=np.int32) - 1
     return Surface(Mesh(mesh.vertices[used], place[mesh.faces[keep]]), {key: value[keep] for key, value in surface.face_values.items()},
-                   {key: value[used] for key, value in surface.vertex_values.items()}, tuple(notices))
+                   {key: value[used] for key, value in surface.vertex_values.items()}, tuple(notices), surface.unit)
