@@ -20,9 +20,11 @@ MAX_ENTRIES, MAX_TOTAL, MAX_FILE, MAX_RATIO, MAX_DEPTH = 4000, 2_000_000_000, 1_
 SMALL = 4_000_000  # bytes: below that the ratio does not matter
 WANTED = (".stl", ".ply", ".obj", ".vtp", ".dcm", ".json")
 ARCHIVES = (".zip", ".tar", ".tgz", ".txz", ".gz", ".xz", ".bz2", ".tbz2")
-OTHERS = {".3oxz": ("a 3Shape exchange file", "3Shape's own program can export it: choose STL or PLY."), ".3ox": ("a 3Shape exchange file", "Export the scan as STL or PLY."),
+OTHERS = {".3oxz": ("a 3Shape exchange file", "Export the scan as STL or PLY from the 3Shape software."),
+          ".3ox": ("a 3Shape exchange file", "Export the scan as STL or PLY."),
           ".7z": ("a 7z archive", "Unpack it first, or pack it as zip."), ".rar": ("a RAR archive", "Unpack it first, or pack it as zip.")}
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, KeyError, OverflowError)
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, IndexError,
+           ValueError, NotImplementedError, RuntimeError, KeyError, OverflowError)
 
 
 @dataclass
@@ -57,7 +59,8 @@ def open_files(path: Path, job: Job) -> Files:
         raise
     except _BROKEN as error:
         raise EngineError(f"{path.name} cannot be opened: it is damaged or cut short.", "Download or copy it again.") from error
-    raise EngineError(f"{path.name} is no kind of file that a case comes in.", "Choose a folder, a zip or tar archive, or an STL, PLY, OBJ, VTP or DICOM STL file.")
+    raise EngineError(f"{path.name} is no kind of file that a case comes in.",
+                      "Choose a folder, a zip or tar archive, or a mesh file (STL, PLY, OBJ, VTP, DICOM STL).")
 
 
 def _one(path: Path) -> Files:

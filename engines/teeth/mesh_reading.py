@@ -112,7 +112,8 @@ def weld(corners: np.ndarray) -> Mesh:
     """The mesh of triangle corners float32 [3 F, 3]: corners at exactly the same place become one vertex."""
     corners = np.ascontiguousarray(corners, np.float32) + np.float32(0)  # -0 becomes 0
     bits = corners.view(np.uint32).astype(np.uint64)
-    key = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ (bits[:, 1] + np.uint64(1)) * np.uint64(0xC2B2AE3D27D4EB4F) ^ (bits[:, 2] + np.uint64(2)) * np.uint64(0x165667B19E3779F9)
+    mixed = (bits + np.arange(3, dtype=np.uint64)) * np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+    key = mixed[:, 0] ^ mixed[:, 1] ^ mixed[:, 2]
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     inverse = inverse.reshape(-1)
     if not np.array_equal(corners[first][inverse].view(np.uint32), corners.view(np.uint32)):  # two places share a key: once in never, or on purpose

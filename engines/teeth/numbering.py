@@ -88,7 +88,7 @@ def to_fdi(word: str, system: str) -> int | None:
 
 
 def decide(given: list[str], centres: dict[str, np.ndarray] | None = None, system: str | None = None, hint: str = "") -> Numbered:
-    """FDI or Universal for a set of words. centres: where each of them stands, any axes and unit; hint: text that may name the system; system: given by a person."""
+    """FDI or Universal for a set of words. centres: where each stands, any axes and unit; hint: text that may name the system; system: said by a person."""
     plain = [word for word in given if word.isdigit()]
     only = {name: [word for word in plain if to_fdi(word, name) and not to_fdi(word, other)] for name, other in (("fdi", "universal"), ("universal", "fdi"))}
     if system:
@@ -117,7 +117,8 @@ def decide(given: list[str], centres: dict[str, np.ndarray] | None = None, syste
 
 def _numbered(system: str, given: list[str], confidence: float, why: str) -> Numbered:
     numbers = {word: to_fdi(word, system) for word in given}
-    return Numbered(system, {word: number for word, number in numbers.items() if number}, tuple(word for word, number in numbers.items() if not number), confidence, why)
+    return Numbered(system, {word: number for word, number in numbers.items() if number},
+                    tuple(word for word, number in numbers.items() if not number), confidence, why)
 
 
 def _misfit(plain: list[str], centres: dict[str, np.ndarray] | None, system: str) -> float | None:

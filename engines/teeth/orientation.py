@@ -12,8 +12,10 @@ from engines.teeth import case, crown_geometry, fdi
 from engines.teeth.mesh import Mesh
 
 # crown centres of the left side, mm, places 1 to 8: means of generated aligned dentitions
-UPPER_AT = ((4.3, -0.3, 2.2), (11.4, 1.6, 2.2), (17.0, 5.6, 2.1), (19.4, 12.3, 1.2), (22.0, 18.9, 1.4), (23.9, 27.1, 1.2), (26.1, 36.0, 1.5), (27.8, 44.4, 2.7))
-LOWER_AT = ((2.5, 1.3, -4.3), (7.3, 2.4, -4.8), (12.8, 4.2, -6.3), (17.1, 9.4, -5.2), (19.7, 16.0, -5.0), (22.0, 24.8, -4.3), (24.5, 35.5, -3.6), (26.9, 45.5, -2.6))
+UPPER_AT = ((4.3, -0.3, 2.2), (11.4, 1.6, 2.2), (17.0, 5.6, 2.1), (19.4, 12.3, 1.2), (22.0, 18.9, 1.4), (23.9, 27.1, 1.2),
+            (26.1, 36.0, 1.5), (27.8, 44.4, 2.7))
+LOWER_AT = ((2.5, 1.3, -4.3), (7.3, 2.4, -4.8), (12.8, 4.2, -6.3), (17.1, 9.4, -5.2), (19.7, 16.0, -5.0), (22.0, 24.8, -4.3),
+            (24.5, 35.5, -3.6), (26.9, 45.5, -2.6))
 HINT_MM = 10.0  # how far in front of a crown its bite direction is laid down as a second point
 SPLIT_MM = 6.0  # misfit from which two jaws are not in one bite
 CLEAR = 0.6  # the better handedness must leave at most so much of the misfit of the other
@@ -160,7 +162,7 @@ def _refined(teeth: dict[int, Mesh], centres: dict[int, np.ndarray], matrix: np.
 
 
 def _plane_normal(tips: dict[int, np.ndarray], up: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """The normal of the plane through the tips, a common one for both jaws, near `up`; a tooth that stands out counts less [Huber]. `up` where too few spread."""
+    """The normal of the plane through the tips, one for both jaws; a tooth that stands out counts less [Huber]. `up` itself where the teeth do not spread."""
     points = np.stack(list(tips.values()))
     x = left - (left @ up) * up
     x /= np.linalg.norm(x)

@@ -149,8 +149,7 @@ class _Words:
                     lists[key].append(self._next(length))
                 else:
                     numbers[key][row] = float(self._next(1)[0])
-        return numbers, {key: (np.array([w for words in rows for w in words], "S24").astype(np.float64).astype(np.int64), np.array([len(words) for words in rows]))
-                         for key, rows in lists.items()}
+        return numbers, _joined({key: [np.array(words, "S24").astype(np.float64) for words in rows] for key, rows in lists.items()})
 
     def _next(self, count: int) -> list[bytes]:
         if self.at + count > len(self.words):

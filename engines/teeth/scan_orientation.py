@@ -35,7 +35,7 @@ def of_scans(scans: dict[str, Mesh]) -> np.ndarray:
     points = np.concatenate([mesh.vertices for mesh in scans.values()]).astype(np.float64) @ matrix[:3, :3].T
     heights = {which: mesh.vertices @ matrix[2, :3] for which, mesh in scans.items()}
     level = np.quantile(heights["lower"], 0.97) if "lower" in heights else np.quantile(heights["upper"], 0.03)
-    matrix[:3, 3] = -(np.median(points[:, 0]), np.quantile(points[:, 1], 0.01), level)
+    matrix[:3, 3] = -np.array([np.median(points[:, 0]), np.quantile(points[:, 1], 0.01), level])
     return matrix
 
 

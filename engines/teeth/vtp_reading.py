@@ -15,7 +15,8 @@ from engines.job import EngineError
 from engines.teeth.mesh import Mesh
 from engines.teeth.mesh_reading import MAX_BYTES, Surface, fans
 
-_TYPES = {"Int8": "i1", "UInt8": "u1", "Int16": "i2", "UInt16": "u2", "Int32": "i4", "UInt32": "u4", "Int64": "i8", "UInt64": "u8", "Float32": "f4", "Float64": "f8"}
+_TYPES = {"Int8": "i1", "UInt8": "u1", "Int16": "i2", "UInt16": "u2", "Int32": "i4", "UInt32": "u4",
+          "Int64": "i8", "UInt64": "u8", "Float32": "f4", "Float64": "f8"}
 _PACKED = {"": None, "vtkZLibDataCompressor": zlib.decompressobj, "vtkLZMADataCompressor": lambda: lzma.LZMADecompressor(memlimit=256 << 20)}
 Array = Callable[[ElementTree.Element], np.ndarray]
 
@@ -158,5 +159,5 @@ class _Decoder:
     def _spend(self, count: int) -> None:
         """A few kilobytes must not unpack into more than a file may hold."""
         self.spent += count
-        if not 0 <= count or self.spent > MAX_BYTES:
+        if count < 0 or self.spent > MAX_BYTES:
             raise ValueError("it would unpack into more than is allowed")
