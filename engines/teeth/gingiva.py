@@ -17,11 +17,11 @@ from engines.teeth.palate import close_lower, close_upper
 
 RING = 28  # points round a neck
 SECTIONS = 280  # across the arch
-BEHIND_MM = 5.5  # gum behind the last tooth
+BEHIND_MM = 4.5  # gum behind the last tooth
 SHARP, ROUND = 3.0, 0.30  # 1/mm of the soft envelope; its fall in mm at 1 mm from a point
 STAND_OFF_MM = 0.10  # of the margin from the tooth
 RIDGE_MM = 2.2  # half width of the ridge where a tooth is missing
-DEEP_MM = 8.5  # from the margin to the base, in the middle
+DEEP_MM = 7.5  # from the margin to the base, in the middle
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,16 @@ def gum(crowns: dict[int, Crown], poses: dict[int, np.ndarray], upper: bool) -> 
     face, face_z = _envelope(line.u, u[:, :half], d[:, :half], z[:, :half])
     back, back_z = _envelope(line.u, u[:, half:], -d[:, half:], z[:, half:])
     back = -back
+    face, back, face_z, back_z = (_held(part, line.u, u) for part in (face, back, _shallow(face_z), _shallow(back_z)))
     thin = face - back < 1.0  # where lips and tongue sides would cross
     middle = (face + back) / 2
     face, back = np.where(thin, middle + .5, face), np.where(thin, middle - .5, back)
     crest, share = _papillae(crowns, poses, row, line, up, (face_z + back_z) / 2)
     ends = _ends(line.u, u)
-    heights = [np.minimum(a + (crest - a) * share * .72, crest + 3) - 2.2 * ends for a in (face_z, back_z)]
-    grid, base = _sections(face, back, *heights, crest * share + np.minimum(*heights) * (1 - share) - .4 * ends, upper)
+    heights = [a + (crest - a) * share * .72 - 2.2 * ends for a in (face_z, back_z)]
+    grid, base = _sections(face, back, *heights, crest * share + np.minimum(*heights) * (1 - share) + 1.6 * ends * (1.5 - ends), upper)
+    axis = _soften((face + back) / 2, 16)[:, None]
+    grid[..., 0] = axis + (grid[..., 0] - axis) * np.sqrt(1 - .93 * ends[:, None]**2)  # rounded behind the last teeth
     points = np.empty((*grid.shape[:2], 3))
     points[..., :2] = line.points[:, None] + grid[..., :1] * line.out[:, None]
     points[..., 2] = grid[..., 1] * up
@@ -81,7 +84,7 @@ def _neck(crown: Crown) -> np.ndarray:
     width = max((high - low) / 2, .5)
 
     def margin(x: np.ndarray) -> np.ndarray:
-        return hidden + 1.6 * np.minimum(np.abs((x - middle[0]) / width), 1.0)**2.6
+        return hidden + 1.6 * np.minimum(np.abs((x - middle[0]) / width), 1.0)**3.2
     near = points[np.abs(points[:, 2] - margin(points[:, 0])) < .8]
     near = near if len(near) >= 12 else points
     away = near[:, :2] - middle
@@ -106,11 +109,20 @@ def _line(rings: np.ndarray, poses: dict[int, np.ndarray], row: list[int]) -> _L
     at = np.concatenate([place, place - widths / 2, place + widths / 2])
     through = np.concatenate([centres, centres - along * side, centres + along * side])
     weight = np.concatenate([np.ones(len(row)), np.full(2 * len(row), .25)])[:, None]
+    if len(row) > 3:  # the curve goes on as the last teeth stand, or a polynomial turns aside there
+        for k, before, sign in ((0, 2, -1), (-1, -3, 1)):
+            way = centres[k] - centres[before]
+            way /= max(float(np.linalg.norm(way)), 1e-9)
+            reach = np.array([2.0, 4.0, 6.0])
+            at = np.concatenate([at, place[k] + sign * (widths[k] / 2 + reach)])
+            through = np.concatenate([through, centres[k] + way * (widths[k] / 2 + reach)[:, None]])
+            weight = np.concatenate([weight, np.full((3, 1), .5)])
     start, length = at.min(), max(np.ptp(at), 1.0)
     degree = min(6, 1 + len(row) // 2)
     powers = np.polynomial.chebyshev.chebvander(2 * (at - start) / length - 1, degree)
     fit = np.linalg.lstsq(powers * weight, through * weight, rcond=None)[0]
-    fine = np.polynomial.chebyshev.chebval(np.linspace(-1, 1, 400), fit).T
+    ends = 2 * (np.array([place[0] - widths[0] / 2, place[-1] + widths[-1] / 2]) - start) / length - 1
+    fine = np.polynomial.chebyshev.chebval(np.linspace(*ends, 400), fit).T
     head, tail = fine[0] - fine[4], fine[-1] - fine[-5]
     head, tail = head / np.linalg.norm(head), tail / np.linalg.norm(tail)
     more = np.linspace(BEHIND_MM / 8, BEHIND_MM, 8)[:, None]
@@ -161,11 +173,22 @@ def _papillae(crowns: dict[int, Crown], poses: dict[int, np.ndarray], row: list[
     return (weight * np.array(tips)).sum(1) / weight.sum(1), share
 
 
+def _held(values: np.ndarray, at: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Values whose course ends at the middle of the first and of the last tooth and stays there: the gum behind is as broad as they are."""
+    first, last = np.sort(u.mean(1))[[0, -1]]
+    return np.interp(np.clip(at, first, last), at, values) if last > first else values
+
+
+def _shallow(margin: np.ndarray) -> np.ndarray:
+    """A margin without narrow deep notches: gum bridges them."""
+    bridge = _soften(margin, 8) - .15
+    return margin + np.log1p(np.exp(np.clip(4.0 * (bridge - margin), -30, 30))) / 4.0 - .12
+
+
 def _ends(at: np.ndarray, u: np.ndarray) -> np.ndarray:
     """0 along the teeth, growing to 1 at both ends of the gum behind them."""
     first, last = u.min() + .5, u.max() - .5
-    beyond = np.maximum(np.maximum(first - at, at - last), 0) / BEHIND_MM
-    return np.clip(beyond, 0, 1)**1.5
+    return np.clip(np.maximum((first - at) / max(first - at[0], .5), (at - last) / max(at[-1] - last, .5)), 0, 1)
 
 
 def _soften(line: np.ndarray, width: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from engines.teeth.mesh import Mesh
 
 RINGS, BACK = 16, 33  # of the palate, from its rim to its middle; points of its free edge behind
-ABOVE_MM = 1.2  # of the base over the highest place of the palate
+ABOVE_MM = 0.8  # of the base over the highest place of the palate
 RUGAE = ((7.0, .38), (10.6, .42), (14.4, .36), (18.4, .26))  # mm behind the incisors, height in mm
 
 
@@ -51,12 +51,16 @@ def close_upper(grid: np.ndarray, base: float) -> Mesh:
     edge[:, 2] += blend[:, 0] * (vault(edge[:, :2]) - edge[:, 2])
     loop = np.concatenate([rim, edge])
     centre = np.array([(first[0] + last[0]) / 2, vault.front + .62 * (vault.back - vault.front)])
+    crowded = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(np.concatenate([loop, loop[:1]]), axis=0), axis=1))])
+    wide = np.concatenate([crowded[-15:-1] - crowded[-1], crowded[:-1], crowded[:14] + crowded[-1]])
+    even = np.convolve(wide, np.full(29, 1 / 29), "valid")
     inner = []
     for k in range(1, RINGS):
         part = k / RINGS
-        ring = loop + (np.array([*centre, 0]) - loop) * [part, part, 0]
+        spaced = crowded[:-1] + (even - crowded[:-1]) * _smooth(np.array(part / .5))  # inwards the columns stand ever more evenly
+        ring = np.stack([np.interp(spaced, crowded, np.append(loop[:, axis], loop[0, axis])) for axis in range(3)], -1)
+        ring = ring + (np.array([*centre, 0]) - ring) * [part, part, 0]
         ring[:, 2] += _smooth(np.array(part / .30)) * (vault(ring[:, :2]) - ring[:, 2])
-        ring[n:, 2] = vault(ring[n:, :2]) if part > .12 else ring[n:, 2]
         inner.append(ring)
     pole = np.array([[*centre, vault(centre[None])[0]]])
     palate = np.stack([loop, *inner])  # [RINGS, n + BACK, 3]
@@ -78,10 +82,14 @@ def close_upper(grid: np.ndarray, base: float) -> Mesh:
     over[:, 2] = top
     points.append(over[1:-1])
     above = np.concatenate([below[:1], starts[4] + np.arange(len(below) - 2), below[-1:]])
-    everything = np.concatenate([*points, [[*centre, top]]])
     lid = np.concatenate([numbers[:, 0], above[1:-1][::-1]])
+    everything = np.concatenate(points)
+    inset = everything[lid] + (np.array([*centre, top]) - everything[lid]) * .05
+    inset_numbers = len(everything) + np.arange(len(lid))
+    everything = np.concatenate([everything, inset, [[*centre, top]]])
+    rows = np.stack([inset_numbers, lid], 1)
     wall = np.stack([below, above], 1)
-    faces = [strip(numbers), _drop_flat(strip(wall)), _fan(lid[::-1], len(everything) - 1, wrap=True), strip(np.concatenate([rings, rings[:, :1]], 1).T),
+    faces = [strip(numbers), _drop_flat(strip(wall)), _fan(inset_numbers[::-1], len(everything) - 1, wrap=True), strip(np.concatenate([rows, rows[:1]])), strip(np.concatenate([rings, rings[:, :1]], 1).T),
              _fan(rings[-1], starts[3], wrap=True)]
     return _outwards(everything, np.concatenate(faces))
 
@@ -114,7 +122,7 @@ class _Vault:
         right, left = (np.interp(depth, *part.T) for part in (rim[:split + 1, [1, 0]][::-1], rim[split:, [1, 0]]))
         self.grid = depth
         self.middle, self.half = (left + right) / 2, np.maximum((left - right) / 2, 2.0)
-        self.high = float(np.clip(.42 * self.half[-10:].mean(), 5.0, 9.0))
+        self.high = float(np.clip(.36 * self.half[-10:].mean(), 4.5, 7.5))
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
         x, y = places.T
