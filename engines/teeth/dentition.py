@@ -17,6 +17,7 @@ from engines.teeth.mesh import Mesh
 
 GENERATOR = "2"  # raise it whenever the same wish would give other numbers
 SIZE_SD, OWN_SD = 0.05, 0.022  # of the person, and of each type beside it
+PRESSED_MM = 0.15  # depth at which opposing side teeth touch: a contact is worn, not a point
 BOLTON = {"anterior": (77.2, 1.0), "overall": (91.3, 1.0)}  # mean [Bolton] and half the published sd: an aligned dentition must fit
 
 
@@ -186,4 +187,4 @@ def _settle(crowns: dict[int, Crown], poses: dict[int, np.ndarray], upper: tuple
     for n in upper:
         free = layout.bite_gap(layout.spread(poses[n], crowns[n].mesh.vertices), ground)
         if fdi.place(n) > 3 and np.isfinite(free):
-            poses[n][2, 3] -= float(np.clip(free, -2.5, 2.5))
+            poses[n][2, 3] -= float(np.clip(free + PRESSED_MM, -2.5, 2.5))

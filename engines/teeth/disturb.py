@@ -25,6 +25,7 @@ CLASS_SHARE = {"I": .747, "II": .196, "III": .057}
 BITE_SHARE = {"normal": .731, "deep": .220, "open": .049}
 CROSSBITE_SHARE = .094
 HALF_UNIT_MM = 3.5
+LATE = {2: -0.8, 3: 1.3}  # mm to buccal of crowded upper teeth, by place
 ROUNDS = 3  # of measuring and correcting
 CLASS_SD = 0.7  # mm, of the molar relation within a class
 SETTLED = 0.6  # part of the way that an upper side tooth grows towards the lower arch
@@ -92,6 +93,9 @@ def start(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, 
     """Start poses of a completed wish: room, then single teeth, then the bite; measured again after each and corrected towards what was asked."""
     drawn = draw(tuple(crowns), random)
     offsets = {n: Offset(*(wish.severity * value for value in astuple(offset))) for n, offset in drawn.items()}
+    for n, offset in offsets.items():  # who comes last finds no room: canines stand out, lateral incisors in
+        if fdi.is_upper(n) and fdi.place(n) in LATE:
+            offsets[n] = replace(offset, buccal=offset.buccal + LATE[fdi.place(n)] * min(wish.crowding_mm / 6, 1.0))
     poses: dict[int, np.ndarray] = {}
     rows = [tuple(n for n in row if n in crowns) for row in (fdi.UPPER, fdi.LOWER)]
     for row in rows:

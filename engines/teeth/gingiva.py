@@ -165,7 +165,7 @@ def _papillae(crowns: dict[int, Crown], poses: dict[int, np.ndarray], row: list[
         fill = np.clip(.66 - .16 * max(apart - .6, 0), .30, .66)
         spots.append((ends[0] + ends[1]) / 2)
         tips.append(base + fill * (contact - base))
-        sizes.append(1.15 + .16 * min(apart, 6.0))
+        sizes.append(np.clip(.085 * sum(SIZES[kind(n)].md if n in fdi.PERMANENT else 7.0 for n in (a, b)), .85, 1.6) + .16 * min(apart, 6.0))
     where, _ = line.locate(np.array(spots))
     near = np.exp(-.5 * ((line.u[:, None] - where) / np.array(sizes))**2)
     share = near.max(1)

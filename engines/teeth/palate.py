@@ -89,7 +89,8 @@ def close_upper(grid: np.ndarray, base: float) -> Mesh:
     everything = np.concatenate([everything, inset, [[*centre, top]]])
     rows = np.stack([inset_numbers, lid], 1)
     wall = np.stack([below, above], 1)
-    faces = [strip(numbers), _drop_flat(strip(wall)), _fan(inset_numbers[::-1], len(everything) - 1, wrap=True), strip(np.concatenate([rows, rows[:1]])), strip(np.concatenate([rings, rings[:, :1]], 1).T),
+    faces = [strip(numbers), _drop_flat(strip(wall)), strip(np.concatenate([rows, rows[:1]])), _fan(inset_numbers[::-1], len(everything) - 1, wrap=True),
+             strip(np.concatenate([rings, rings[:, :1]], 1).T),
              _fan(rings[-1], starts[3], wrap=True)]
     return _outwards(everything, np.concatenate(faces))
 
