@@ -159,7 +159,7 @@ def _align(crowns: dict[int, Crown], random: np.random.Generator) -> tuple[Arch,
 
     def place_upper(n: int, s: float) -> np.ndarray:
         k = fdi.place(n) - 1
-        out = layout.UPPER_OUT_MM[k] + overjet if k < 3 else 0.0
+        out = layout.UPPER_OUT_MM[k] + overjet if k < 3 else -layout.UPPER_SIDE_IN_MM
         height = -overbite + layout.UPPER_EDGE_MM[k] if k < 3 else float(layout.spee(np.array(s), depth, half)) - 1.5
         return layout.pose(crowns[n], arch, s, out, height, angles(n))
 
