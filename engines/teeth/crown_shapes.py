@@ -87,6 +87,8 @@ class Side:
     power: tuple[float, float] = (2.3, 2.7)
     shear: float = 0.0  # mm mesial for each mm buccal: the rhomboid of upper molars
     taper: float = 0.0  # narrowing of the lingual side (negative: of the buccal side)
+    distal_taper: float = 0.0  # narrowing of the distal end, buccolingually
+    lobes: float = 0.20  # how much the slope of a cusp waxes and wanes round its tip: ridges with shallow grooves beside them
     cervix: float = 0.6
     groove: float = 0.2  # depth of the fissures, mm
     roots: tuple[tuple[float, float], ...] = field(default=((0.0, 0.0),))  # apices in half widths
@@ -105,20 +107,20 @@ FRONT = {
         (.84, .74), (1, .44)),
                 labial=((0, .42), (.22, .50), (.5, .485), (.8, .385), (1, .29)),
                 lingual=((0, -.44), (.2, -.50), (.35, -.44), (.6, -.17), (.8, -.02), (1, .06)),
-                mesial_drop=(.03, 1), distal_drop=(.05, 1), cusp=(.05, .25), fossa=.22, taper=.30, cervix=1.8, labial_ridge=.22, power=(2.0, 1.75)),
+                mesial_drop=(.03, 1), distal_drop=(.05, 1), cusp=(.05, .36), fossa=.26, taper=.30, cervix=1.8, labial_ridge=.18, power=(2.0, 1.9)),
     "L1": Front(mesial=((0, .70), (.4, .84), (.86, 1.0), (1, .985)), distal=((0, .70), (.4, .84), (.86, 1.0), (1, .985)),
-                labial=((0, .43), (.15, .47), (.5, .43), (.8, .34), (1, .265)),
-                lingual=((0, -.45), (.14, -.52), (.3, -.47), (.55, -.20), (.78, .02), (1, .115)),
-                mesial_drop=(.012, 9), distal_drop=(.018, 7), fossa=.14, taper=.30, cervix=1.8),
+                labial=((0, .42), (.15, .47), (.5, .46), (.8, .415), (1, .355)),
+                lingual=((0, -.46), (.14, -.53), (.3, -.47), (.55, -.19), (.78, .06), (1, .195)),
+                mesial_drop=(.012, 9), distal_drop=(.018, 7), fossa=.16, taper=.30, cervix=1.8),
     "L2": Front(mesial=((0, .72), (.4, .85), (.84, 1.0), (1, .985)), distal=((0, .72), (.4, .87), (.80, 1.0), (1, .95)),
-                labial=((0, .43), (.15, .47), (.5, .43), (.8, .34), (1, .265)),
-                lingual=((0, -.45), (.14, -.52), (.3, -.47), (.55, -.20), (.78, .02), (1, .115)),
+                labial=((0, .42), (.15, .47), (.5, .46), (.8, .415), (1, .355)),
+                lingual=((0, -.46), (.14, -.53), (.3, -.47), (.55, -.19), (.78, .06), (1, .195)),
                 mesial_drop=(.012, 8), distal_drop=(.05, 4), fossa=.16, taper=.28, cervix=1.8, twist=9),
     "L3": Front(mesial=((0, .80), (.35, .92), (.74, 1.0), (.86, .92), (.94, .70), (1, .46)), distal=((0, .76), (.35, .89), (.60, 1.0), (.74, .96),
         (.88, .74), (1, .46)),
                 labial=((0, .45), (.2, .50), (.5, .47), (.8, .36), (1, .24)),
                 lingual=((0, -.46), (.17, -.50), (.35, -.44), (.6, -.17), (.8, -.01), (1, .08)),
-                mesial_drop=(.02, 1), distal_drop=(.05, 1), cusp=(.06, .25), fossa=.18, taper=.30, cervix=1.6, labial_ridge=.16, power=(2.0, 1.75))}
+                mesial_drop=(.02, 1), distal_drop=(.05, 1), cusp=(.06, .36), fossa=.22, taper=.30, cervix=1.6, labial_ridge=.13, power=(2.0, 1.9))}
 
 _UPPER_PREMOLAR_WALL = dict(mesial=((0, .72), (.45, .90), (.85, 1.0), (1, .985)), distal=((0, .72), (.45, .92), (.82, 1.0), (1, .975)),
                             buccal=((0, .44), (.35, .50), (.7, .465), (1, .38)), lingual=((0, -.44), (.5, -.50), (.8, -.475), (1, -.40)))
@@ -174,16 +176,16 @@ SIDE = {
     "U5": _side(_UPPER_PREMOLAR_WALL, _U5, (1.7, 1.7), (0, 0, 2.4), taper=.08, cervix=.8, power=(2.2, 2.5)),
     "U6": _side(_UPPER_MOLAR_WALL, _U6, (1.7, 1.8), (.14, .06, 2.4),
                 (Ridge("ml", ((.26, -.46, .15), (-.06, .00, 1.15)), .8), Ridge("db", ((-.40, .49, .5), (-.14, .06, 1.2)), .8)),
-                shear=.13, taper=-.02, power=(2.4, 3.0), roots=((.5, .5), (-.5, .45), (.0, -.75))),
+                shear=.13, taper=-.02, power=(2.3, 2.7), roots=((.5, .5), (-.5, .45), (.0, -.75))),
     "U7": _side(_UPPER_MOLAR_WALL, _U7, (1.6, 1.8), (.14, .06, 2.3),
                 (Ridge("ml", ((.20, -.46, .15), (-.08, .00, 1.3)), .8), Ridge("db", ((-.40, .46, .6), (-.14, .06, 1.4)), .8)),
-                shear=.15, taper=.10, power=(2.4, 2.8), roots=((.35, .4), (-.4, .35), (.0, -.55))),
+                shear=.15, taper=.08, power=(2.35, 2.75), roots=((.35, .4), (-.4, .35), (.0, -.55))),
     "U8": _side(_UPPER_MOLAR_WALL, _U8, (1.5, 1.7), (.08, .06, 2.0), shear=.12, taper=.30, power=(2.3, 2.4), roots=((.0, .0),)),
     "L4": _side(_LOWER_PREMOLAR_WALL, _L4, (1.8, 1.7), (-.35, -.25, 2.9),
                 (Ridge("b", ((.04, .20, .1), (.12, -.45, 2.2)), .8),), taper=.20, cervix=.8, power=(2.1, 2.3)),
     "L5": _side(_LOWER_PREMOLAR_WALL, _L5, (1.6, 1.7), (-.06, -.12, 2.3), taper=.02, cervix=.7, power=(2.2, 2.6)),
-    "L6": _side(_LOWER_MOLAR_WALL, _L6, (1.5, 1.7), (.02, -.04, 2.3), taper=.08, power=(2.4, 3.0), roots=((.55, .0), (-.6, .0))),
-    "L7": _side(_LOWER_MOLAR_WALL, _L7, (1.5, 1.6), (0, -.04, 2.3), taper=.05, power=(2.4, 3.1), roots=((.4, .0), (-.55, .0))),
-    "L8": _side(_LOWER_MOLAR_WALL, _L8, (1.4, 1.5), (0, -.02, 2.0), taper=.04, power=(2.3, 2.6), groove=.26, roots=((.0, .0),))}
+    "L6": _side(_LOWER_MOLAR_WALL, _L6, (1.5, 1.7), (.02, -.04, 2.3), taper=.07, distal_taper=.14, power=(2.2, 2.45), roots=((.55, .0), (-.6, .0))),
+    "L7": _side(_LOWER_MOLAR_WALL, _L7, (1.5, 1.6), (0, -.04, 2.3), taper=.05, distal_taper=.10, power=(2.25, 2.6), roots=((.4, .0), (-.55, .0))),
+    "L8": _side(_LOWER_MOLAR_WALL, _L8, (1.4, 1.5), (0, -.02, 2.0), taper=.05, distal_taper=.16, power=(2.2, 2.4), groove=.22, roots=((.0, .0),))}
 
 TYPES = tuple(SIZES)

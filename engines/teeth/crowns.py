@@ -136,13 +136,13 @@ def _front(shape: Front, name: str, vary: _Vary, around: int, up: int) -> tuple:
     y = (front + back) / 2 + s * thick
     side = np.clip(x / half, -1, 1)
     # lingual fossa between the marginal ridges, faint lobes and the ridge of canines on the labial face
-    rim = np.clip(1 - (side / 0.74)**2, 0, 1)
-    fossa = vary(shape.fossa, shape.fossa * .3) * np.exp(-((v - .60) / .19)**2) * rim
+    rim = np.clip(1 - (side / 0.80)**2, 0, 1)**.85
+    fossa = vary(shape.fossa, shape.fossa * .25) * .88 * np.exp(-((v - .61) / .235)**2) * rim
     if shape.cusp:  # a lingual ridge parts the fossa of a canine
-        fossa = fossa * (1 - .9 * np.exp(-(side / .22)**2)) * 1.3
+        fossa = fossa * (1 - .8 * np.exp(-(side / .34)**2)) * 1.3
     y = y + fossa * np.maximum(-s, 0)**.5 * np.cos(turn)
     lobes = -.07 * (np.exp(-((side - .30) / .13)**2) + np.exp(-((side + .32) / .13)**2)) * np.clip((v - .45) / .4, 0, 1)
-    y = y + (lobes * (not shape.cusp) + shape.labial_ridge * (np.exp(-(side / .3)**2) - .5) * np.sin(np.pi * np.clip(v, 0, 1))) * np.maximum(s, 0)
+    y = y + (lobes * (not shape.cusp) + shape.labial_ridge * (np.exp(-(side / .42)**2) - .5) * np.sin(np.pi * np.clip(v, 0, 1))) * np.maximum(s, 0)
     y = y - np.tan(np.deg2rad(vary(shape.twist, 2))) * x * v**2 * -1 if shape.twist else y
     z = v * H
     rise = shape.cervix * np.abs(side / max(curve(np.zeros(1), shape.mesial)[0], .1))**2.2
@@ -180,9 +180,10 @@ def _side(shape: Side, name: str, vary: _Vary, around: int, up: int) -> tuple:
     narrow = 1 - shape.taper * np.maximum(-s if shape.taper > 0 else s, 0)**1.3 * np.sign(shape.taper)**2 * (1 if shape.taper > 0 else -1)
     x = c * np.where(c >= 0, curve(v, shape.mesial), curve(v, shape.distal)) * half * narrow
     y = (front + back) / 2 + s * (front - back) / 2
+    y = y * (1 - shape.distal_taper * np.maximum(-c, 0)**1.6)
     x = x + shape.shear * y
     rim_z, rim_groove = field(x[-1], y[-1])
-    sunk = 1 - .035 * rim_groove[None] * v**1.5  # the grooves run down the wall
+    sunk = 1 - .045 * rim_groove[None] * v**1.3  # the grooves run down the wall
     x, y = x * sunk, y * sunk
     z = v**.95 * rim_z[None] + shape.cervix * np.abs(c)**2.2 * (1 - v)**1.7
     inward = np.linspace(1, 0, table + 2)[1:-1, None]**1.0
@@ -206,7 +207,7 @@ def _side(shape: Side, name: str, vary: _Vary, around: int, up: int) -> tuple:
 class _Table:
     """The chewing surface as a height field: the smooth maximum of cusps (cones) and ridges (crests); valleys between cusps are the fissures."""
 
-    SHARP = 4.5  # 1/mm
+    SHARP = 3.4  # 1/mm
 
     def __init__(self, shape: Side, H: float, half: float, depth: float, vary: _Vary) -> None:
         def place(px: float, py: float) -> np.ndarray:
@@ -228,6 +229,7 @@ class _Table:
             tops = [H - down + lift * max(1 - n, 0) for n, (_, _, down) in enumerate(ridge.points)]
             for n in range(len(points) - 1):
                 self.parts.append((self.names.index(ridge.cusp), "crest", points[n], tops[n], points[n + 1], (tops[n + 1], ridge.slope)))
+        self.lobes = shape.lobes
         self.floor = H - shape.pit[2] - .5
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -240,6 +242,7 @@ class _Table:
                 far = np.sqrt(dx**2 + dy**2 + 1e-12)
                 outwards = (dx * other[0] + dy * other[1]) / far
                 slope = more.inner + (more.outer - more.inner) * np.clip(.5 + .75 * outwards, 0, 1)**1.5
+                slope = slope * (1 - self.lobes * (3 * outwards - 4 * outwards**3))  # -cos(3 a): a ridge inwards and one to each neighbour
                 height = top - slope * (np.sqrt(far**2 + more.blunt**2) - more.blunt)
             else:
                 end_top, across = more
@@ -253,7 +256,7 @@ class _Table:
         z = np.log(total + floor) / self.SHARP + 5.0
         order = np.sort(best, axis=0)
         gap = order[-1] - order[-2]
-        return z, np.exp(-(gap / .30)**2)
+        return z, np.exp(-(gap / .40)**2)
 
 
 def _surface_landmarks(rings: np.ndarray, points: dict[str, np.ndarray], name: str, around: int, up: int) -> None:

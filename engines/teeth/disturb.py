@@ -3,12 +3,12 @@
 Displacements per tooth follow measurements on 148 patients (robust sd against a fitted arch); prevalences are those of Alhammadi 2018.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from engines.teeth import fdi, layout
+from engines.teeth import fdi, layout, room
 from engines.teeth.arch import Arch
 from engines.teeth.crowns import Crown
 
@@ -25,6 +25,11 @@ CLASS_SHARE = {"I": .747, "II": .196, "III": .057}
 BITE_SHARE = {"normal": .731, "deep": .220, "open": .049}
 CROSSBITE_SHARE = .094
 HALF_UNIT_MM = 3.5
+LATE = {2: -0.8, 3: 1.3}  # mm to buccal of crowded upper teeth, by place
+ROUNDS = 3  # of measuring and correcting
+CLASS_SD = 0.7  # mm, of the molar relation within a class
+SETTLED = 0.6  # part of the way that an upper side tooth grows towards the lower arch
+FRONT_SHARE = {1: 1.0, 2: .9, 3: .5, 4: .15}  # of overjet and overbite, by place
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def complete(wish: Any, random: np.random.Generator) -> Any:
     spaced = (wish.spacing_mm or 0) > 0 or (wish.diastema_mm or 0) > 0
     crowding = wish.crowding_mm if wish.crowding_mm is not None else 0.0 if spaced or wish.spacing_mm is not None and room < 0 else max(room, 0.0)
     free = 0.0 if crowding > 0 or wish.crowding_mm is not None else max(-room, 0.0)
-    spacing = wish.spacing_mm if wish.spacing_mm is not None else max(wish.diastema_mm or 0.0, free)
+    spacing = wish.spacing_mm if wish.spacing_mm is not None else free
     overjet = {"I": 3.2 + .8 * jet, "II": 6.5 + 1.2 * jet, "III": -1.2 + .8 * jet}[molar]
     overbite = {"normal": 2.2 + .8 * over, "deep": 5.5 + .7 * over, "open": -2.0 + .7 * over}[bite]
     return replace(wish, molar_class=molar, bite=bite, crossbite=cross if wish.crossbite is None else wish.crossbite, crowding_mm=crowding, spacing_mm=spacing,
@@ -85,100 +90,146 @@ def apply(crown: Crown, pose: np.ndarray, offset: Offset) -> np.ndarray:
 
 
 def start(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, wish: Any, random: np.random.Generator) -> dict[int, np.ndarray]:
-    """Start poses of a completed wish: room, then single teeth, then the bite as a whole."""
-    numbers = tuple(crowns)
-    offsets = draw(numbers, random)
-    poses = {}
-    for upper in (True, False):
-        row = tuple(n for n in (fdi.UPPER if upper else fdi.LOWER) if n in crowns)
-        slid = _slide(crowns, aligned, arch, row, wish, random)
-        poses |= {n: apply(crowns[n], slid[n], offsets[n]) for n in row}
-        _make_room(crowns, poses, row)
-    _bite(crowns, poses, wish, random)
+    """Start poses of a completed wish: room, then single teeth, then the bite; measured again after each and corrected towards what was asked."""
+    drawn = draw(tuple(crowns), random)
+    offsets = {n: Offset(*(wish.severity * value for value in astuple(offset))) for n, offset in drawn.items()}
+    for n, offset in offsets.items():  # who comes last finds no room: canines stand out, lateral incisors in
+        if fdi.is_upper(n) and fdi.place(n) in LATE:
+            offsets[n] = replace(offset, buccal=offset.buccal + LATE[fdi.place(n)] * min(wish.crowding_mm / 6, 1.0))
+    poses: dict[int, np.ndarray] = {}
+    rows = [tuple(n for n in row if n in crowns) for row in (fdi.UPPER, fdi.LOWER)]
+    for row in rows:
+        poses |= _fill(crowns, aligned, arch, row, wish, random, offsets)
+    offset = _bite(crowns, poses, wish, random)
+    for _ in range(ROUNDS):
+        _front(crowns, poses, wish)
+        for row in rows:
+            asked = wish.crowding_mm - (_space(wish, row) if row else 0.0)
+            poses |= _tighter(crowns, poses, arch, row, asked)
+            room.part(crowns, poses, row, fixed=(11, 21) if wish.diastema_mm else ())
+        _class(crowns, poses, offset, wish.severity)
+    _front(crowns, poses, wish)
     return poses
 
 
-def _slide(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, row: tuple[int, ...], wish: Any,
-           random: np.random.Generator) -> dict[int, np.ndarray]:
-    """Teeth moved along the arch: together by the crowding, apart by the spacing."""
-    grid = np.linspace(-80, 80, 1601)
+def _space(wish: Any, row: tuple[int, ...]) -> float:
+    return max(wish.spacing_mm, wish.diastema_mm if fdi.is_upper(row[0]) else 0.0)
+
+
+def _tighter(crowns: dict[int, Crown], poses: dict[int, np.ndarray], arch: Arch, row: tuple[int, ...], asked: float) -> dict[int, np.ndarray]:
+    """The teeth of one arch slid along it by what its crowding is away from the one asked for, the molars most."""
+    measured = room.crowding(crowns, poses, row)
+    if measured is None or abs(measured - asked) < .15:
+        return {n: poses[n] for n in row}
+    here = _along(poses, arch, row)
+    return {n: _slid(poses[n], arch, here[n], by) for n, by in _closer(here, asked - measured).items()}
+
+
+def _closer(where: dict[int, float], total: float) -> dict[int, float]:
+    """Shifts along the arch towards the midline: half of total at the second premolars and behind, less and less in front of them."""
+    inner = max((abs(s) for n, s in where.items() if fdi.place(n) <= 5), default=1.0)
+    return {n: -np.sign(s) * total / 2 * min(abs(s) / max(inner, 1.0), 1.0)**1.3 for n, s in where.items()}
+
+
+def _fill(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, row: tuple[int, ...], wish: Any, random: np.random.Generator,
+          offsets: dict[int, Offset]) -> dict[int, np.ndarray]:
+    """One arch as crowded or spaced as asked: teeth slide along the arch, take their offsets, part, and slide on by what is still missing."""
+    if not row:
+        return {}
+    diastema, space = wish.diastema_mm if fdi.is_upper(row[0]) else 0.0, _space(wish, row)
+    sites = random.dirichlet(np.full(10, 1.5)) * (space - diastema)
+    at = _along(aligned, arch, row)
+    away = {n: np.sign(s) * (diastema / 2 + float((sites[:5] if fdi.is_right(n) else sites[5:])[:min(fdi.place(n), 5)].sum())) for n, s in at.items()}
+    closer = _closer(at, wish.crowding_mm)
+    poses = {n: apply(crowns[n], _slid(aligned[n], arch, at[n], away[n] + closer[n]), offsets[n]) for n in row}
+    for _ in range(ROUNDS):
+        if diastema:
+            _open_midline(crowns, poses, diastema)
+        room.part(crowns, poses, row, fixed=(11, 21) if diastema else ())
+        poses = _tighter(crowns, poses, arch, row, wish.crowding_mm - space)
+    return poses
+
+
+def _along(poses: dict[int, np.ndarray], arch: Arch, row: tuple[int, ...]) -> dict[int, float]:
+    """Arc lengths at which the teeth stand."""
+    grid = np.linspace(-80, 80, 801)
     line, _ = arch.at(grid)
-    where = {n: float(grid[np.argmin(((line - aligned[n][:2, 3])**2).sum(1))]) for n in row}
-    total = wish.spacing_mm
-    sites = random.dirichlet(np.full(10, 1.5)) * max(total - wish.diastema_mm, 0)
-    slid = {}
-    for n in row:
-        s, k = where[n], fdi.place(n)
-        inner = max(abs(where[m]) for m in row if fdi.place(m) <= 5)
-        towards = -wish.crowding_mm / 2 * min(abs(s) / inner, 1.0)**2
-        side = sites[:5] if fdi.is_right(n) else sites[5:]
-        away = wish.diastema_mm / 2 + float(side[:min(k, 5)].sum())
-        new = s + np.sign(s) * (towards + away)
-        (p, t), (q, u) = arch.at(s), arch.at(new)
-        turn = layout.axis_turn(2, float(np.arctan2(u[1], u[0]) - np.arctan2(t[1], t[0])))
-        move = np.eye(4)
-        move[:3, :3] = turn
-        move[:2, 3] = q - turn[:2, :2] @ p
-        slid[n] = move @ aligned[n]
-    return slid
+    stands = np.stack([poses[n][:2, 3] for n in row])
+    return dict(zip(row, grid[((line[None] - stands[:, None])**2).sum(-1).argmin(1)].tolist(), strict=True))
 
 
-def _make_room(crowns: dict[int, Crown], poses: dict[int, np.ndarray], row: tuple[int, ...], rounds: int = 6, allowed: float = 0.1) -> None:
-    """Teeth that overlap are pushed past each other, one out, one in, as crowded teeth stand; in place."""
-    points = {n: crowns[n].mesh.vertices[::2].astype(np.float64) for n in row}
-    for _ in range(rounds):
-        stand = {n: layout.spread(poses[n], points[n]) for n in row}
-        worst = 0.0
-        for a, b in zip(row, row[1:], strict=False):
-            deep = -layout.gap(stand[a].copy(), stand[b].copy()) - allowed
-            if deep <= 0:
-                continue
-            worst = max(worst, deep)
-            line = poses[b][:2, 3] - poses[a][:2, 3]
-            line /= np.linalg.norm(line)
-            outward = np.array([line[1], -line[0]])
-            ahead = float((poses[b][:2, 3] - poses[a][:2, 3]) @ outward + (poses[b][:2, 1] - poses[a][:2, 1]) @ outward)
-            sign = 1.0 if ahead >= 0 else -1.0
-            loose_a, loose_b = (1.0 if fdi.place(n) < 6 else .15 for n in (a, b))
-            push = .45 * deep / (loose_a + loose_b)
-            for n, loose, way in ((a, loose_a, -1), (b, loose_b, 1)):
-                poses[n][:2, 3] += way * push * loose * (sign * outward * .8 + line * 1.2)
-        if worst < .05:
-            break
+def _slid(pose: np.ndarray, arch: Arch, s: float, by: float) -> np.ndarray:
+    """A pose moved along the arch and turned with it."""
+    (p, t), (q, u) = arch.at(s), arch.at(s + by)
+    turn = layout.axis_turn(2, float(np.arctan2(u[1], u[0]) - np.arctan2(t[1], t[0])))
+    move = np.eye(4)
+    move[:3, :3] = turn
+    move[:2, 3] = q - turn[:2, :2] @ p
+    return move @ pose
 
 
-def _bite(crowns: dict[int, Crown], poses: dict[int, np.ndarray], wish: Any, random: np.random.Generator) -> None:
-    """Crossbite, molar class, overjet and overbite, in place."""
+def _open_midline(crowns: dict[int, Crown], poses: dict[int, np.ndarray], gap_mm: float) -> None:
+    """Moves the upper central incisors so that they stand gap_mm apart, in place."""
+    if 11 in crowns and 21 in crowns:
+        right, left = (layout.spread(poses[n], crowns[n].mesh.vertices)[:, 0] for n in (11, 21))
+        for n, way in ((11, -1), (21, 1)):
+            poses[n][0, 3] += way * (gap_mm - float(left.min() - right.max())) / 2
+
+
+def _bite(crowns: dict[int, Crown], poses: dict[int, np.ndarray], wish: Any, random: np.random.Generator) -> float:
+    """Crossbite, molar class and the contact of the side teeth, in place; the molar offset drawn, mm."""
     upper, lower = (tuple(n for n in row if n in crowns) for row in (fdi.UPPER, fdi.LOWER))
     if wish.crossbite:
         sides = ((True,), (False,), (True, False))[int(random.choice(3, p=(.4, .3, .3)))]
+        inwards = {3: .8, 4: 2.6}
         for n in upper:
-            if fdi.is_right(n) in sides and fdi.place(n) > 3:
-                poses[n][0, 3] += (1 if fdi.is_right(n) else -1) * (2.6 if fdi.place(n) == 4 else 4.6)
-            elif fdi.is_right(n) in sides and fdi.place(n) == 3:
-                poses[n][0, 3] += (1 if fdi.is_right(n) else -1) * .8
+            if fdi.is_right(n) in sides and fdi.place(n) > 2:
+                poses[n][0, 3] += (1 if fdi.is_right(n) else -1) * inwards.get(fdi.place(n), 4.6)
     wanted = {"I": 0.0, "II": HALF_UNIT_MM * (1.0 if random.random() < .6 else 1.7), "III": -HALF_UNIT_MM}[wish.molar_class]
-    back = wanted - float(np.mean([v for v in molar_offsets(crowns, poses).values()] or [0.0])) * (1.0 if wish.molar_class != "I" else .6)
+    wanted += CLASS_SD * wish.severity * float(np.clip(random.standard_normal(), -1.5, 1.5))
+    _class(crowns, poses, wanted, wish.severity)
+    ground = layout.height_map(np.concatenate([layout.spread(poses[n], crowns[n].mesh.vertices) for n in lower]), 1.0) if lower else None
+    side = [n for n in upper if fdi.place(n) > 3]
+    free = {n: layout.bite_gap(layout.spread(poses[n], crowns[n].mesh.vertices), ground) for n in side} if lower else {}
+    free = {n: gap for n, gap in free.items() if np.isfinite(gap)}
+    if free:  # the jaw closes until the side teeth meet; those that still hang above grow down a part of the way
+        close = float(np.clip(np.sort(list(free.values()))[:2].mean(), -4.0, 3.0))
+        for n in lower:
+            poses[n][2, 3] += close
+        for n, gap in free.items():
+            poses[n][2, 3] -= float(np.clip(SETTLED * (gap - close), -1.0, 1.2))
+    return wanted
+
+
+def _class(crowns: dict[int, Crown], poses: dict[int, np.ndarray], offset: float, severity: float) -> None:
+    """Moves the lower jaw, and turns it a little, so that its first molars stand `offset` mm behind the upper ones, in place."""
+    found = molar_offsets(crowns, poses)
+    lower = [n for n in poses if not fdi.is_upper(n)]
+    if len(found) == 2:  # the jaws face each other: both sides differ little
+        wide = abs(poses[36][0, 3] - poses[46][0, 3])
+        turn = np.eye(4)
+        turn[:3, :3] = layout.axis_turn(2, float(np.clip((found["right"] - found["left"]) / wide, -.035, .035)) * (1 - .4 * severity))
+        centre = np.mean([poses[n][:3, 3] for n in lower], axis=0)
+        turn[:3, 3] = centre - turn[:3, :3] @ centre
+        for n in lower:
+            poses[n] = turn @ poses[n]
+        found = molar_offsets(crowns, poses)
+    back = offset - float(np.mean(list(found.values()))) if found else 0.0
     for n in lower:
         poses[n][1, 3] += back
-    ground = layout.height_map(np.concatenate([layout.spread(poses[n], crowns[n].mesh.vertices) for n in lower]), 1.0)
-    free = min((layout.bite_gap(layout.spread(poses[n], crowns[n].mesh.vertices), ground) for n in upper if fdi.place(n) > 3), default=0.0)
-    if np.isfinite(free):  # the side teeth meet, the jaw opens or closes as one
-        for n in lower:
-            poses[n][2, 3] += min(max(free + .25, -4.0), 2.0)
+
+
+def _front(crowns: dict[int, Crown], poses: dict[int, np.ndarray], wish: Any) -> None:
+    """Moves the front teeth of both jaws to the overjet and the overbite asked for, in place."""
     facts = bite_facts(crowns, poses)
     if facts["overjet_mm"] is None or facts["overbite_mm"] is None:
         return
     forward, over = wish.overjet_mm - facts["overjet_mm"], wish.overbite_mm - facts["overbite_mm"]
-    share = {1: 1.0, 2: .9, 3: .35}
-    for n in upper + lower:
-        part = share.get(fdi.place(n), 0.0)
-        if fdi.is_upper(n):
-            poses[n][1, 3] -= part * forward * .7
-            poses[n][2, 3] -= part * over * .5
-        else:
-            poses[n][1, 3] += part * forward * .3
-            poses[n][2, 3] += part * over * .5
+    for n in poses:
+        share = FRONT_SHARE.get(fdi.place(n), 0.0)
+        jet, bite = (-.6, -.5) if fdi.is_upper(n) else (.4, .5)
+        poses[n][1, 3] += share * forward * jet
+        poses[n][2, 3] += share * over * bite
 
 
 def point(crowns: dict[int, Crown], poses: dict[int, np.ndarray], number: int, landmark: str) -> np.ndarray:
@@ -202,6 +253,9 @@ def bite_facts(crowns: dict[int, Crown], poses: dict[int, np.ndarray]) -> dict[s
     facts: dict[str, Any] = {"overjet_mm": None, "overbite_mm": None}
     if top is not None and bottom is not None:
         facts = {"overjet_mm": round(float(bottom[1] - top[1]), 4), "overbite_mm": round(float(bottom[2] - top[2]), 4)}
+    for jaw, row in (("upper", fdi.UPPER), ("lower", fdi.LOWER)):
+        crowding = room.crowding(crowns, poses, tuple(n for n in row if n in crowns))
+        facts[f"crowding_{jaw}_mm"] = None if crowding is None else round(crowding, 4)
     facts["molar_offset_mm"] = {side: round(value, 4) for side, value in molar_offsets(crowns, poses).items()}
     for name, right, left, landmark in (("intercanine_upper", 13, 23, "edge"), ("intercanine_lower", 43, 33, "edge"), ("intermolar_upper", 16, 26, "cusp_mb"),
                                         ("intermolar_lower", 46, 36, "cusp_mb")):

@@ -16,6 +16,8 @@ from engines.teeth.crowns import Crown, mesial
 # crown angulation and inclination in deg at the facial axis, places 1 to 8 [Andrews' prescription; third molars like second ones]
 TIP = {True: (5, 9, 11, 2, 2, 5, 5, 5), False: (2, 2, 5, 2, 2, 2, 2, 2)}
 TORQUE = {True: (7, 3, -7, -7, -7, -9, -9, -9), False: (-1, -1, -11, -17, -22, -30, -35, -35)}
+WILSON = 4.0  # deg that molars lean further in here than prescribed: or buccal cusps of made crowns do not meet
+UPPER_SIDE_IN_MM = 0.4  # upper fossae inside the lower cusp line
 UPPER_OUT_MM = (2.4, 2.2, 2.3)  # upper incisal edges and canine tip outside the lower cusp line
 UPPER_EDGE_MM = (0.0, 0.5, -0.4)  # their height beside the central incisor's
 CONTACT_CELL_MM, BITE_CELL_MM = 0.5, 0.35
@@ -33,7 +35,7 @@ class Angles:
 
 def norm(number: int) -> Angles:
     upper, place = fdi.is_upper(number), fdi.place(number) - 1
-    return Angles(TIP[upper][place], TORQUE[upper][place])
+    return Angles(TIP[upper][place], TORQUE[upper][place] - (WILSON if place > 4 else 0.0))
 
 
 def axis_turn(axis: int, angle: float) -> np.ndarray:
