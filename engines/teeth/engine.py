@@ -3,13 +3,12 @@
 What costs time (reading, landmarks, collision bodies) is kept per case, so that a dragged tooth costs a few milliseconds.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engines.job import EngineError, Job, Task
-from engines.teeth.case import Case
-from engines.teeth.outcome import Outcome
+from engines.teeth.case import Case, Poses
+from engines.teeth.outcome import Ask, Outcome
 from engines.teeth.poses import poses_of
 from engines.teeth.request import SAMPLE, CaseSource, TeethRequest
 
@@ -22,8 +21,10 @@ class TeethEngine:
         self._opened: tuple[CaseSource, Case] | None = None
         self._prepared: dict[str, Any] = {}  # of the case that is open: landmarks, collision bodies, measures at the start
 
-    def run(self, request: TeethRequest, job: Job) -> Outcome:
+    def run(self, ask: Ask | TeethRequest, job: Job) -> Outcome:
         """First the case as a preview, then everything that is measured. EngineError when the case cannot be opened."""
+        ask = ask if isinstance(ask, Ask) else Ask(ask)
+        request = ask.request
         case = self.case(request, job)
         poses = poses_of(case, request.plan)
         job.preview(Outcome(request, case, poses))
@@ -33,10 +34,13 @@ class TeethEngine:
 
         marked = self.marked(request, job)
         job.check()
-        before = self._once(("before", request.tolerance_mm), lambda: measures.measure(marked, poses_of(marked, replace(request.plan, moves=(), extracted=()))))
+        before = self._once(("before", request.landmarks), lambda: measures.measure(marked))
         now = measures.measure(marked, poses, request.plan.reductions)
         job.check()
-        return Outcome(request, case, poses, before, now, self.contacts(request, job).pairs(poses), True)
+        contacts = self.contacts(request, job).pairs(poses)
+        job.check()
+        occlusogram = self._occlusogram(request, poses, job) if ask.occlusogram else {}
+        return Outcome(request, case, poses, before, now, contacts, occlusogram, True)
 
     def carry_out(self, task: Task, job: Job) -> Any:
         return task.carry_out(self, job)
@@ -50,16 +54,26 @@ class TeethEngine:
 
     def marked(self, request: TeethRequest, job: Job) -> Case:
         """The case with all landmarks that could be found, and those that were set by hand."""
-        from engines.teeth import landmarks
+        from engines.teeth import landmarks, measures
 
         case = self.case(request, job)
-        return self._once(("marks", request.landmarks), lambda: landmarks.marked(case, request.landmarks, job))
+        marked = self._once(("marks", request.landmarks), lambda: landmarks.with_overrides(case, request.landmarks))
+        measures.prepare(marked)
+        return marked
 
     def contacts(self, request: TeethRequest, job: Job) -> Any:
+        """Collision bodies of the case, made once."""
         from engines.teeth.contacts import Contacts
 
         case = self.case(request, job)
-        return self._once(("contacts", request.tolerance_mm), lambda: Contacts(case, request.tolerance_mm))
+        made = self._once(("contacts", request.tolerance_mm), lambda: Contacts(case, request.tolerance_mm))
+        made.build(job)
+        return made
+
+    def _occlusogram(self, request: TeethRequest, poses: Poses, job: Job) -> dict[int, Any]:
+        from engines.teeth import occlusogram
+
+        return occlusogram.preview(self.contacts(request, job), poses, job)
 
     def _once(self, key: Any, make: Any) -> Any:
         kind = key[0]
@@ -76,7 +90,7 @@ class TeethEngine:
             path = Path(source.path)
             if not path.exists():
                 raise EngineError(f"{path.name} is not there any more.", remedy="Open the case from where it lies now.")
-            case = opening.open_source(source, job)
+            case = opening.open_case(path, source.numbering or None, source.units or None, source.orientation or None, job)
         return case
 
     def close(self) -> None:

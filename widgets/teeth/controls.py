@@ -52,8 +52,8 @@ class Controls(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(tokens.SPACE_M, tokens.SPACE_S, tokens.SPACE_M, tokens.SPACE_M)
         column.setSpacing(tokens.SPACE_XS)
-        for section in (self._case_section(), self._chart_section(), self._arch_section(), self._view_section(), self._stage_section(), self._patient_section()):
-            column.addWidget(section)
+        for section in (self._case_section, self._chart_section, self._arch_section, self._view_section, self._stage_section, self._patient_section):
+            column.addWidget(section())
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
