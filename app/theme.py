@@ -114,6 +114,10 @@ QMenu::item {{ padding: 5px 28px 5px 22px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {theme.control}; }}
 QMenu::item:disabled {{ color: {theme.muted}; }}
 QMenu::separator {{ height: 1px; background: {theme.border}; margin: 4px 8px; }}
+QTableView {{ background: transparent; border: none; outline: none; selection-background-color: {theme.control}; selection-color: {theme.text}; }}
+QHeaderView {{ background: transparent; }}
+QHeaderView::section {{ background: transparent; color: {theme.muted}; border: none; font-size: {tokens.CAPTION_PX}px; padding: 2px; }}
+QTableCornerButton::section {{ background: transparent; border: none; }}
 QListWidget {{ background: transparent; border: none; outline: none; }}
 QListWidget::item {{ padding: 6px 8px; border-radius: 4px; }}
 QListWidget::item:selected {{ background: {theme.control}; color: {theme.text}; }}

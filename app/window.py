@@ -195,6 +195,8 @@ class Window(QMainWindow):
                 self._fold(panel, getattr(self.settings, f"{panel}_shown"))
         self.stack.setCurrentWidget(self.workspaces[name])
         self.actions_.scope(name, self._rows)
+        if self._welcome is not None:
+            self._show_welcome()
         self._show_undo()
 
     def _background_failed(self, name: str, ticket: int, error: Exception) -> None:
@@ -370,7 +372,13 @@ class Window(QMainWindow):
             tab.setIcon(glyphs.icon(self._rows[name].glyph, muted, accent))
 
     def _show_welcome(self) -> None:
-        if self._welcome is None and self._rows[self.keeper.active].marks:
+        """The coach marks of the workspace in front; those of another one make room."""
+        if self._welcome is not None:
+            self._column.removeWidget(self._welcome)
+            self._welcome.hide()
+            self._welcome.deleteLater()
+            self._welcome = None
+        if self._rows[self.keeper.active].marks:
             self._welcome = Welcome(self._rows[self.keeper.active].marks)
             self._welcome.dismissed.connect(self._welcomed)
             self._column.insertWidget(self._column.indexOf(self.log_panel), self._welcome)

@@ -21,7 +21,8 @@ class Ask:
 class Outcome:
     """case is the same object as long as the request names the same files, read in the same way. poses: of the active plan. before, now:
     measures.Measure at the start and under the plan; contacts: contacts.Contact under the plan. occlusogram: FDI -> signed mm
-    from every vertex to the other jaw. A preview has only the case."""
+    from every vertex to the other jaw. A preview has only the case;
+    measured: with measures; touched: with contacts too, once the bodies of the case are there."""
 
     request: TeethRequest
     case: Case
@@ -31,3 +32,4 @@ class Outcome:
     contacts: tuple[Any, ...] = ()
     occlusogram: dict[int, np.ndarray] = field(default_factory=dict)
     measured: bool = False
+    touched: bool = False

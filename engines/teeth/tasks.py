@@ -27,6 +27,17 @@ class StageTask:
 
 
 @dataclass(frozen=True)
+class ContactsTask:
+    """The collision bodies of the case, for the quick contacts of the other lane."""
+
+    request: TeethRequest
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> bool:
+        engine.contacts(self.request, job)
+        return True
+
+
+@dataclass(frozen=True)
 class ExactTask:
     """The contacts of the active plan with the volumes that teeth share."""
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from widgets import tokens
 from widgets.paint import color, focus_ring, font
 
-ROW_PX, HEAD_PX, BAR_PX = 22, 26, 54
+ROW_PX, HEAD_PX, BAR_PX = 22, 26, 46
 REACH = 3.0  # standard deviations from the middle of the bar to its end
 
 
@@ -123,8 +123,8 @@ class MeasureList(QWidget):
     def _columns(self, box: QRectF) -> tuple[QRectF, QRectF, QRectF, QRectF]:
         """Name, before, now, bar."""
         right = box.right() - BAR_PX
-        return (QRectF(box.left(), box.top(), right - 116 - box.left(), box.height()), QRectF(right - 116, box.top(), 52, box.height()),
-                QRectF(right - 62, box.top(), 54, box.height()), QRectF(right, box.top(), BAR_PX, box.height()))
+        return (QRectF(box.left(), box.top(), right - 104 - box.left(), box.height()), QRectF(right - 104, box.top(), 50, box.height()),
+                QRectF(right - 53, box.top(), 51, box.height()), QRectF(right, box.top(), BAR_PX, box.height()))
 
     def _paint_heads(self, painter: QPainter, box: QRectF) -> None:
         _, before, now, bar = self._columns(box)

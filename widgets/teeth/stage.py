@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth.case import JAWS, Case, Poses
@@ -194,6 +194,10 @@ class Stage(QWidget):
     def look(self, view: str) -> None:
         self.views.look(view) if self.views.first.isVisible() else self.view.look(view)
 
+    def _refit(self) -> None:
+        self.view.fit()
+        self.views.first.set_camera(self.view.camera)
+
     def next_jaws(self) -> None:
         order = ("both", "upper", "lower")
         which = order[(order.index(self.scene.shown_jaws) + 1) % 3]
@@ -215,7 +219,7 @@ class Stage(QWidget):
             self.scene.set_ghost({} if state else None)
         elif name == "split":
             self.views.first.setVisible(state)
-            self.views.first.set_camera(self.view.camera)
+            QTimer.singleShot(0, self, self._refit)  # the halves have their sizes then
         elif name == "labels":
             self._show_labels()
         elif name in ("ruler", "angle"):

@@ -12,7 +12,7 @@ from engines.teeth.moves import Move
 from engines.teeth.outcome import Outcome
 from engines.teeth.poses import moves_of
 from engines.teeth.request import TeethRequest
-from engines.teeth.tasks import ExactTask, ExportTask, FitTask, StageTask
+from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, StageTask
 from widgets.teeth.timeline import Lane
 
 PICTURE_PX = (1920, 1200)
@@ -107,9 +107,16 @@ class Work(QObject):
             self._workspace.controls.staged.setText("The plan has changed: make the stages again.")
 
     def show_outcome(self, outcome: Outcome) -> None:
-        """After the quick numbers of a request that still holds, the exact volumes."""
+        """After the quick numbers of a request that still holds: first the collision bodies, then the exact volumes."""
+        if not outcome.touched:
+            if "contacts" not in self._tickets:
+                self._submit("contacts", ContactsTask(outcome.request))
+            return
         if outcome.request == self._document.request and any(contact.depth_mm > outcome.request.tolerance_mm for contact in outcome.contacts):
             self._submit("exact", ExactTask(outcome.request))
+
+    def _have_contacts(self, result: bool, request: TeethRequest) -> None:
+        self._workspace.submit()
 
     def _have_exact(self, contacts: Any, request: TeethRequest) -> None:
         if request == self._document.request:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from engines.teeth import editing, fdi
@@ -65,6 +65,7 @@ class TeethWorkspace(QWidget):
     def _lay_out(self) -> None:
         self.insight = Tabs("Insight")
         self.insight.setObjectName("panel")
+        self.insight.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.insight.setFixedWidth(WIDTH_PX)
         for title, page, tip in (("Tooth", _scrolled(self.tooth), "The selected teeth: six numbers each"),
                                  ("Measures", _scrolled(self.measures), "Before, now and norm; click a line to see its landmarks"),
@@ -105,7 +106,7 @@ class TeethWorkspace(QWidget):
         self.stage.dragged.connect(self._drag)
         self.stage.drag_ended.connect(lambda: self._held(False))
         self.stage.nudged.connect(self._nudge)
-        self.stage.asked.connect(lambda word: self._submit() if word == "occlusion" else self.commands()[f"teeth.{word}"]())
+        self.stage.asked.connect(lambda word: self.submit() if word == "occlusion" else self.commands()[f"teeth.{word}"]())
         self.stage.moved.connect(self.show_place)
         controls.gum.changed.connect(lambda value: self.stage.set_gum_opacity(value / 100))
         controls.opening.changed.connect(self.stage.open_jaw)
@@ -117,9 +118,9 @@ class TeethWorkspace(QWidget):
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
-        self._submit()
+        self.submit()
 
-    def _submit(self) -> None:
+    def submit(self) -> None:
         self._worker.submit(Ask(self._document.request, self.stage.switches["occlusogram"].isChecked()))
 
     def commands(self) -> dict[str, Callable[..., object]]:
@@ -202,7 +203,7 @@ class TeethWorkspace(QWidget):
         if self.case is not None and self.outcome is not None and self.outcome.request.case != request.case:
             self.case, self.outcome, self._told = None, None, ()
         self._show_request(request)
-        self._submit()
+        self.submit()
         if self._gesture:
             self._rest.start()
         else:
