@@ -101,16 +101,22 @@ def _json(files: Files, name: str, found: Found) -> Any:
 def _pairs(meshes: list[str], notes: dict[str, Any]) -> dict[str, str]:
     """Mesh -> label file: the same name, or the only one for that jaw in the same folder."""
     usable = {name for name, values in notes.items() if isinstance(values, dict) and ({"labels", "segmentation"} & values.keys())}
+    folders: dict[PurePosixPath, list[PurePosixPath]] = {}
+    for mesh in map(PurePosixPath, meshes):
+        folders.setdefault(mesh.parent, []).append(mesh)
     pairs = {}
-    for mesh in meshes:
-        path = PurePosixPath(mesh)
-        same = [name for name in usable if PurePosixPath(name).parent == path.parent]
-        exact = [name for name in same if PurePosixPath(name).stem == path.stem]
-        jaw = [name for name in same if numbering.jaw_of_name(PurePosixPath(name).name) == numbering.jaw_of_name(path.name) is not None]
-        beside = [other for other in meshes if PurePosixPath(other).parent == path.parent]
-        chosen = exact or (jaw if len(jaw) == 1 else []) or (same if len(same) == len(beside) == 1 else [])
-        if chosen:
-            pairs[mesh] = chosen[0]
+    for folder, inside in folders.items():
+        same = sorted(path for path in map(PurePosixPath, usable) if path.parent == folder)
+        stems, jaws = {path.stem: path for path in same}, {}
+        for path in same:
+            jaws.setdefault(numbering.jaw_of_name(path.name), []).append(path)
+        for mesh in inside:
+            of_jaw = jaws.get(numbering.jaw_of_name(mesh.name), [])
+            chosen = stems.get(mesh.stem) or (of_jaw[0] if len(of_jaw) == 1 and numbering.jaw_of_name(mesh.name) else None)
+            if chosen is None and len(same) == len(inside) == 1:
+                chosen = same[0]
+            if chosen is not None:
+                pairs[str(mesh)] = str(chosen)
     return pairs
 
 
