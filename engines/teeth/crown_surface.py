@@ -72,12 +72,26 @@ def read(tooth: Tooth) -> Surface:
     if rooted:
         low = top - 1.0 * size.height
     samples = _sampled(points, tooth.mesh.faces, low)
-    upper = samples[samples[:, 2] > top - .8 * (top - low)]
-    (x0, y0), (x1, y1) = upper[:, :2].min(0), upper[:, :2].max(0)
+    (x0, y0), (x1, y1) = _extent(samples, top, low)
     if rooted:  # a small tooth has a short crown
         low = top - size.height * float(np.clip((x1 - x0) / size.md, .8, 1.2))**.5
         samples = samples[samples[:, 2] >= low]
     return Surface(samples, size, top, low, float(x0), float(x1), float(y0), float(y1))
+
+
+def _extent(samples: np.ndarray, top: float, low: float) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest x, y of the upper four fifths."""
+    upper = samples[samples[:, 2] > top - .8 * (top - low), :2]
+    return upper.min(0), upper.max(0)
+
+
+def turned(surface: Surface, turn: np.ndarray) -> Surface:
+    """The crown in other axes: turn [3, 3] acts on column vectors."""
+    samples = surface.samples @ turn.T
+    top = float(samples[:, 2].max())
+    low = max(float(samples[:, 2].min()), top - surface.height)
+    (x0, y0), (x1, y1) = _extent(samples, top, low)
+    return Surface(samples, surface.size, top, low, float(x0), float(x1), float(y0), float(y1))
 
 
 def _sampled(points: np.ndarray, faces: np.ndarray, low: float) -> np.ndarray:

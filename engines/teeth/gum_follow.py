@@ -8,6 +8,8 @@ The weights are smoothed over the mesh. Where a triangle would still turn over (
 the movement that ever smoother weights give: there the gum slides along the tooth instead of folding.
 """
 
+from typing import Any
+
 import numpy as np
 
 from engines.teeth.case import Poses, Tooth
@@ -31,7 +33,7 @@ class GumFollow:
         self.gum = gum
         self._start = gum.vertices.astype(np.float64)
         numbers = [number for number in teeth if len(teeth[number].mesh.vertices)]
-        self._mean = _mean_of_neighbours(gum)
+        self._same, self._mean = _mean_of_neighbours(gum)
         weights, self._levels = _weights(self._start, [teeth[number].mesh.vertices for number in numbers]), []
         for k in range(max(ROUNDS)):
             weights = 0.5 * weights + 0.5 * (self._mean @ weights)
@@ -60,6 +62,7 @@ class GumFollow:
                 break
             near = np.zeros(len(shift))
             near[faces[folded]] = 1
+            near = np.bincount(self._same, near)[self._same].clip(0, 1)
             for _ in range(SPREAD):
                 near = np.maximum(near, self._mean @ near)
             shift += np.minimum(3 * near, 1)[:, None] * (self._shift(level, poses) - shift)
@@ -108,13 +111,13 @@ def _weights(points: np.ndarray, crowns: list[np.ndarray]) -> np.ndarray:
     return fall[:, None] * np.divide(near, total, out=np.zeros_like(near), where=total > 0)
 
 
-def _mean_of_neighbours(gum: Mesh) -> "object":
-    """Sparse [V, V]: each vertex's row takes the mean of those that share an edge with it; vertices in one place (a seam) have one row in common."""
+def _mean_of_neighbours(gum: Mesh) -> tuple[np.ndarray, Any]:
+    """[V] the place of each vertex, and sparse [V, V]: its row takes the mean of those that share an edge with it, one row for all in one place."""
     from scipy.sparse import coo_matrix, csr_matrix, diags
 
     count = len(gum.vertices)
     if not len(gum.faces):
-        return csr_matrix((count, count))
+        return np.arange(count), csr_matrix((count, count))
     _, first, same = np.unique(np.round(gum.vertices, 4), axis=0, return_index=True, return_inverse=True)
     same = same.reshape(-1)
     for a, b in seams(gum.vertices[first], same[gum.faces], SEAM_MM):
@@ -127,10 +130,10 @@ def _mean_of_neighbours(gum: Mesh) -> "object":
     near = near + diags((np.diff(near.indptr) == 0).astype(float))  # a vertex without a face keeps what it has
     mean = (diags(1 / np.diff(near.tocsr().indptr)) @ near).tocoo()
     rows = csr_matrix((mean.data, (mean.row, first[mean.col])), (len(first), count))
-    return rows[same].tocsr()
+    return same, rows[same].tocsr()
 
 
-def _faces_of_vertices(gum: Mesh) -> "object":
+def _faces_of_vertices(gum: Mesh) -> Any:
     """Sparse [V, F], not zero where a face has the vertex."""
     from scipy.sparse import csr_matrix
 

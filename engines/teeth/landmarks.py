@@ -19,7 +19,7 @@ import numpy as np
 
 from engines.teeth import crown_surface
 from engines.teeth.case import Case, Tooth
-from engines.teeth.crown_shapes import SIDE
+from engines.teeth.crown_shapes import FRONT, SIDE
 from engines.teeth.crown_surface import CELL_MM, Heights, Surface
 from engines.teeth.mesh import Mesh
 
@@ -28,6 +28,8 @@ BAND_MM = 0.5  # half the breadth of the strip in which the facial face is read
 CONTACT = {"1": (.20, .2), "2": (.24, .2), "3": (.33, .13), "side": (.42, 0.0)}  # part of the height below the top, of the depth before the middle
 CONTACT_PULL = 0.02  # mm of reach that a square millimetre of distance from there is worth
 FOSSA_MM = 1.5  # the central fossa, likewise
+EDGE_SLOPE_DEG = {"U1": 2.2, "U2": 3.0, "L1": 0.2, "L2": 2.2}  # that the mesial corner is higher: measured on typical generated crowns
+TURN_FREE, TURN_MOST = np.deg2rad(3.0), np.deg2rad(25.0)  # of the crown in its frame: not corrected, corrected at most
 FAR_MM = 2.0  # a cusp is looked for so far from where the type has it
 _found: "WeakKeyDictionary[Mesh, tuple[tuple, Landmarks]]" = WeakKeyDictionary()
 
@@ -70,15 +72,19 @@ def find(tooth: Tooth) -> Landmarks:
     surface = crown_surface.read(tooth)
     heights = crown_surface.heights(surface)
     kind = crown_surface.kind(tooth.number)
-    points = _contacts(surface, kind)
     if kind in SIDE:
-        points |= _cusps(surface, heights, kind)
+        points, turn = _cusps(surface, heights, kind)
     elif kind[1] == "3":
-        points["edge"] = surface.samples[heights.found.ravel()[np.where(heights.found >= 0, heights.z, -np.inf).argmax()]]
+        best = np.where(heights.found >= 0, heights.z, -np.inf).argmax()
+        points, turn = {"edge": surface.samples[heights.found.ravel()[best]]}, np.eye(3)
     else:
-        points |= _incisal_edge(surface, heights)
-    facial, up = _facial_axis(surface, points)
-    points |= {"facial_axis": facial, "cervix": np.array([*_neck_middle(surface), surface.neck])}
+        points, turn = _incisal_edge(surface, heights, kind)
+    surface = crown_surface.turned(surface, turn.T)
+    facing = _contacts(surface, kind)
+    facial, up = _facial_axis(surface, facing)
+    facing |= {"facial_axis": facial, "cervix": np.array([*_neck_middle(surface), surface.neck])}
+    points |= {name: turn @ point for name, point in facing.items()}
+    up = turn @ up
     axes = crown_surface.axes(tooth)
     return Landmarks({name: tooth.centre + axes @ point for name, point in points.items()}, axes @ up)
 
@@ -106,8 +112,11 @@ def _ridge(surface: Surface, heights: Heights) -> np.ndarray:
     return line[line[:, 2] > surface.top - surface.height / 3]
 
 
-def _incisal_edge(surface: Surface, heights: Heights) -> dict[str, np.ndarray]:
-    """Corners are sought along the edge itself, which is first fitted by a line: a tipped or turned tooth has the same ones."""
+def _incisal_edge(surface: Surface, heights: Heights, kind: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """And how the crown is turned in the frame if the edge lies in it as in its type.
+
+    Corners are sought along the edge itself, which is first fitted by a line: a tipped or turned tooth has the same ones.
+    """
     ridge = _ridge(surface, heights)
     inner = ridge[np.abs(ridge[:, 0] - surface.middle[0]) < .6 * surface.half]
     line = inner if len(inner) >= 3 else ridge
@@ -122,11 +131,15 @@ def _incisal_edge(surface: Surface, heights: Heights) -> dict[str, np.ndarray]:
     near = ridge[np.argsort(np.abs(ridge[:, 0] - middle), kind="stable")[:5]]
     points["edge"] = near.mean(0)
     points["edge"][0] = middle
-    return points
+    way = points["edge_mesial"] - points["edge_distal"]
+    return points, _turn(np.arctan2(way[1], way[0]) - np.deg2rad(FRONT[kind].twist), np.arctan2(way[2], way[0]) - np.deg2rad(EDGE_SLOPE_DEG[kind]))
 
 
-def _cusps(surface: Surface, heights: Heights, kind: str) -> dict[str, np.ndarray]:
-    """Peaks of the height map, given to the cusps of the type by place; a cusp without a peak is the highest point near its place over a tilted plane."""
+def _cusps(surface: Surface, heights: Heights, kind: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """And how the crown is turned in the frame if its cusps stand as in its type.
+
+    Peaks of the height map, given to the cusps of the type by place; a cusp without a peak is the highest point near its place over a tilted plane.
+    """
     shape = SIDE[kind]
     near = crown_surface.nine(heights.z, -np.inf)
     real = heights.found >= 0
@@ -151,7 +164,27 @@ def _cusps(surface: Surface, heights: Heights, kind: str) -> dict[str, np.ndarra
     points["edge"] = points["cusp_b" if "cusp_b" in points else "cusp_mb"]
     if "cusp_db" in points:
         points["buccal_groove"] = _groove(surface, heights, points["cusp_mb"], points["cusp_db"])
-    return points
+    if len(picked) < 2:
+        return points, np.eye(3)
+    own = np.array([picked[k] for k in sorted(picked)])
+    typical = np.array([(*wanted[k], -shape.cusps[k].down) for k in sorted(picked)])
+    return points, _turn(_angle(typical[:, :2], own[:, :2]), _angle(typical[:, ::2], own[:, ::2]) if "cusp_db" in points else 0.0)
+
+
+def _angle(typical: np.ndarray, own: np.ndarray) -> float:
+    """rad that points [K, 2] are turned against others, in the least-squares sense."""
+    a, b = typical - typical.mean(0), own - own.mean(0)
+    return float(np.arctan2((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(), (a * b).sum()))
+
+
+def _turn(yaw: float, tilt: float) -> np.ndarray:
+    """[3, 3] from the crown's own axes to those of the frame: turned about the long axis, then in the plane of x and z; rad.
+
+    A little is not believed, cusps and edges of individuals being turned themselves; a lot is not either, something else being wrong then.
+    """
+    yaw, tilt = (float(np.sign(angle) * np.clip(np.abs(angle) - TURN_FREE, 0, TURN_MOST)) for angle in (yaw, tilt))
+    c, s, u, v = np.cos(yaw), np.sin(yaw), np.cos(tilt), np.sin(tilt)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[u, 0, -v], [0, 1, 0], [v, 0, u]])
 
 
 def _shoulder(surface: Surface, heights: Heights, place: np.ndarray) -> np.ndarray:
@@ -214,5 +247,7 @@ def _facial_axis(surface: Surface, points: dict[str, np.ndarray]) -> tuple[np.nd
 
 
 def _neck_middle(surface: Surface) -> np.ndarray:
-    ring = surface.samples[surface.samples[:, 2] < surface.neck + .15 * surface.height]
+    """Read a little above the margin, where the ring is whole however the crown leans."""
+    up = (surface.samples[:, 2] - surface.neck) / surface.height
+    ring = surface.samples[(up > .2) & (up < .4)]
     return (ring[:, :2].min(0) + ring[:, :2].max(0)) / 2 if len(ring) else surface.middle

@@ -87,18 +87,25 @@ def loops(faces: np.ndarray) -> list[np.ndarray]:
 
 
 def seams(vertices: np.ndarray, faces: np.ndarray, near_mm: float) -> list[tuple[int, int]]:
-    """Pairs of vertices on the longest rim that lie in about one place though the rim is long between them, each vertex in at most one pair."""
+    """Pairs of vertices on open edges that lie in about one place though the rim between them is long, each vertex in at most one pair."""
     from scipy.spatial import cKDTree
 
     rings = loops(faces)
     if not rings:
         return []
-    ring, taken, made = rings[0], set(), []
-    points, count = vertices[ring], len(ring)
-    for a, b in sorted(cKDTree(points).query_pairs(near_mm), key=lambda pair: float(np.linalg.norm(points[pair[0]] - points[pair[1]]))):
-        if min((b - a) % count, (a - b) % count) > 8 and not {a, b} & taken:
+    steps = [np.linalg.norm(vertices[ring] - vertices[np.roll(ring, 1)], axis=1) for ring in rings]
+    along, around = np.concatenate([np.cumsum(step) for step in steps]), np.concatenate([np.full(len(step), step.sum()) for step in steps])
+    of, rim = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings]), np.concatenate(rings)
+    pairs = cKDTree(vertices[rim]).query_pairs(near_mm, output_type="ndarray")
+    a, b = pairs.T
+    way = np.abs(along[a] - along[b])
+    pairs = pairs[(of[a] != of[b]) | (np.minimum(way, around[a] - way) > 8 * near_mm)]
+    pairs = pairs[np.argsort(np.linalg.norm(vertices[rim[pairs[:, 0]]] - vertices[rim[pairs[:, 1]]], axis=1))]
+    taken, made = set(), []
+    for a, b in rim[pairs].tolist():
+        if a != b and not {a, b} & taken:
             taken |= {a, b}
-            made.append((int(ring[a]), int(ring[b])))
+            made.append((a, b))
     return made
 
 
