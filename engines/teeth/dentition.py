@@ -61,7 +61,7 @@ PRESETS = {
     "crowding": Wish(seed=11, severity=.5, molar_class="I", crowding_mm=6, bite="normal", crossbite=False),
     "diastema": Wish(seed=12, severity=.5, molar_class="I", crowding_mm=0, spacing_mm=1, diastema_mm=2.5, bite="normal", crossbite=False),
     "class-ii": Wish(seed=13, severity=.5, molar_class="II", crowding_mm=1, bite="normal", crossbite=False, overjet_mm=8.5, overbite_mm=3.5),
-    "class-iii": Wish(seed=14, severity=.5, molar_class="III", crowding_mm=2, bite="normal", crossbite=False, overjet_mm=-2.0, overbite_mm=1.0),
+    "class-iii": Wish(seed=14, severity=.5, molar_class="III", crowding_mm=2, bite="normal", crossbite=False, overjet_mm=-2.6, overbite_mm=0.8),
     "deep-bite": Wish(seed=15, severity=.5, molar_class="I", crowding_mm=3, bite="deep", crossbite=False, overbite_mm=6.0),
     "open-bite": Wish(seed=16, severity=.5, molar_class="I", crowding_mm=2, bite="open", crossbite=True, overbite_mm=-2.5)}
 

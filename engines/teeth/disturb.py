@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.teeth import fdi, layout, room
+from engines.teeth import fdi, front, layout, room
 from engines.teeth.arch import Arch
 from engines.teeth.crowns import Crown
 
@@ -29,7 +29,7 @@ LATE = {2: -0.8, 3: 1.3}  # mm to buccal of crowded upper teeth, by place
 ROUNDS = 3  # of measuring and correcting
 CLASS_SD = 0.7  # mm, of the molar relation within a class
 SETTLED = 0.6  # part of the way that an upper side tooth grows towards the lower arch
-FRONT_SHARE = {1: 1.0, 2: .9, 3: .5, 4: .15}  # of overjet and overbite, by place
+FRONT_SHARE = {1: 1.0, 2: .9, 3: .5, 4: .1}  # of overjet and overbite, by place
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,16 @@ def complete(wish: Any, random: np.random.Generator) -> Any:
     crowding = wish.crowding_mm if wish.crowding_mm is not None else 0.0 if spaced or wish.spacing_mm is not None and room < 0 else max(room, 0.0)
     free = 0.0 if crowding > 0 or wish.crowding_mm is not None else max(-room, 0.0)
     spacing = wish.spacing_mm if wish.spacing_mm is not None else free
-    overjet = {"I": 3.2 + .8 * jet, "II": 6.5 + 1.2 * jet, "III": -1.2 + .8 * jet}[molar]
     overbite = {"normal": 2.2 + .8 * over, "deep": 5.5 + .7 * over, "open": -2.0 + .7 * over}[bite]
+    overbite = overbite if wish.overbite_mm is None else wish.overbite_mm
+    overjet = {"I": 3.2 + .8 * jet, "II": 6.5 + 1.2 * jet, "III": -1.2 + .8 * jet}[molar]
+    if molar != "III":
+        overjet += .3 * max(overbite - 3, 0)  # a deep bite needs room behind the upper teeth
+    elif wish.overbite_mm is None:
+        overbite = min(overbite, .35 * abs(overjet))  # edges that meet do not pass each other
     return replace(wish, molar_class=molar, bite=bite, crossbite=cross if wish.crossbite is None else wish.crossbite, crowding_mm=crowding, spacing_mm=spacing,
                    diastema_mm=wish.diastema_mm or 0.0, overjet_mm=overjet if wish.overjet_mm is None else wish.overjet_mm,
-                   overbite_mm=overbite if wish.overbite_mm is None else wish.overbite_mm)
+                   overbite_mm=overbite)
 
 
 def apply(crown: Crown, pose: np.ndarray, offset: Offset) -> np.ndarray:
@@ -101,13 +106,16 @@ def start(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, 
     for row in rows:
         poses |= _fill(crowns, aligned, arch, row, wish, random, offsets)
     offset = _bite(crowns, poses, wish, random)
+    tipped: dict[int, float] = {}
     for _ in range(ROUNDS):
         _front(crowns, poses, wish)
+        front.clear(crowns, poses, tipped)
         for row in rows:
             asked = wish.crowding_mm - (_space(wish, row) if row else 0.0)
             poses |= _tighter(crowns, poses, arch, row, asked)
             room.part(crowns, poses, row, fixed=(11, 21) if wish.diastema_mm else ())
         _class(crowns, poses, offset, wish.severity)
+    front.clear(crowns, poses, tipped)
     _front(crowns, poses, wish)
     return poses
 
