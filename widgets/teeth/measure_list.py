@@ -143,7 +143,8 @@ class MeasureList(QWidget):
         words = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, int(name.width()))
         painter.drawText(name, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
         if row.note:
-            rest = QRectF(before.left() - 20, before.top(), box.right() - before.left() + 20, before.height())
+            left = name.left() + painter.fontMetrics().horizontalAdvance(words) + 10
+            rest = QRectF(left, before.top(), box.right() - left, before.height())
             words = painter.fontMetrics().elidedText(row.note, Qt.TextElideMode.ElideRight, int(rest.width()))
             painter.drawText(rest, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
             return

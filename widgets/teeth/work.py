@@ -109,7 +109,7 @@ class Work(QObject):
     def show_outcome(self, outcome: Outcome) -> None:
         """After the quick numbers of a request that still holds: first the collision bodies, then the exact volumes."""
         if not outcome.touched:
-            if "contacts" not in self._tickets:
+            if "contacts" not in self._tickets or self._tickets["contacts"][1].case != outcome.request.case:
                 self._submit("contacts", ContactsTask(outcome.request))
             return
         if outcome.request == self._document.request and any(contact.depth_mm > outcome.request.tolerance_mm for contact in outcome.contacts):
