@@ -31,6 +31,11 @@ CLICK_PX = 4  # a press that moved less was a click
 WHEEL_STEP = 1.0013
 
 
+def motion_allowed(widget: QWidget) -> bool:
+    """False where the system asks for less motion."""
+    return widget.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0
+
+
 class Scene(Protocol):
     """What a MeshView shows; teeth/scene.py is one."""
 
@@ -110,12 +115,13 @@ class MeshView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(160, 120)
         self._camera, self._fitted = Camera(), False
-        self._drawing: OffScreen | None = None
+        self._drawing = OffScreen()
+        self.destroyed.connect(self._drawing.close)
         self._image, self._frame, self._shot_of = QImage(), None, (0, 0)
         self._stale, self._moving, self._smooth, self._scale = True, False, False, 0
         self._held: Layer | None = None
         self._mouse = self._pressed = QPointF()
-        self._error: EngineError | None = None
+        self._error = ""  # the text alone: an exception kept would keep the frames that painted, painter and all
         self._rest, self._idle = QTimer(self), QTimer(self)
         for timer, wait, call in ((self._rest, REST_MS, self._come_to_rest), (self._idle, IDLE_MS, self._make_coarse)):
             timer.setSingleShot(True)
@@ -139,7 +145,7 @@ class MeshView(QWidget):
         """glide: in a short smooth move, unless hidden or the system asks for less motion."""
         self._glide.stop()
         self._fitted = True
-        if glide and self.isVisible() and self.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0:
+        if glide and self.isVisible() and motion_allowed(self):
             self._ends = (self._camera, camera)
             self._glide.setDuration(tokens.MOTION_MS)
             self._glide.start()
@@ -188,7 +194,7 @@ class MeshView(QWidget):
     @property
     def software(self) -> bool | None:
         """Whether the CPU draws; None before the first picture."""
-        return None if self._drawing is None else self._drawing.software
+        return self._drawing.software
 
     @property
     def moving_scale(self) -> float:
@@ -199,9 +205,7 @@ class MeshView(QWidget):
         """Gives the OpenGL context and every VTK object back; the next paint would make new ones."""
         for timer in (self._rest, self._idle, self._glide):
             timer.stop()
-        if self._drawing is not None:
-            self._drawing.close()
-            self._drawing = None
+        self._drawing.close()
         self._image, self._frame, self._stale = QImage(), None, True
 
     def _size(self) -> tuple[float, float]:
@@ -209,8 +213,6 @@ class MeshView(QWidget):
 
     def _draw(self, camera: Camera, pixels: tuple[int, int], coarse: bool, factor: float) -> tuple[QImage, Frame]:
         """An image of just that many pixels, drawn `factor` times larger; QImage rows are turned to run downwards."""
-        if self._drawing is None:
-            self._drawing = OffScreen()
         size = tuple(max(1, round(side * factor)) for side in pixels)
         theme = tokens.current()
         ends = tuple(rgb(name) for name in (theme.window, theme.control))
@@ -246,7 +248,7 @@ class MeshView(QWidget):
         if not self._fitted:
             self._camera = self._camera.fitted(self.scene.points(), self._size())
             self._fitted = bool(len(self.scene.points()))
-        software = self._drawing is None or self._drawing.software is not False
+        software = self.software is not False
         factor, coarse = 1.0, self._moving
         if self._smooth and pixels[0] * pixels[1] * SMOOTH**2 <= SMOOTH_PIXELS:
             factor = SMOOTH
@@ -256,7 +258,7 @@ class MeshView(QWidget):
         try:
             self._image, self._frame = self._draw(self._camera, pixels, coarse, factor)
         except EngineError as error:
-            self._error = error
+            self._error = f"{error}\n{error.remedy}"
             self.failed.emit(str(error), error.remedy)
             return
         took = perf_counter() - began
@@ -285,21 +287,23 @@ class MeshView(QWidget):
         return QSize(1000, 700)
 
     def paintEvent(self, event: Any) -> None:  # noqa: N802
-        if self._error is None:
+        if not self._error:
             self._refresh()
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        if self._error is not None:
+        if self._error:
             painter.fillRect(self.rect(), paint.color("window"))
             painter.setPen(paint.color("muted"))
             painter.setFont(paint.font())
             room = self.rect().adjusted(tokens.SPACE_XL, 0, -tokens.SPACE_XL, 0)
-            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, f"{self._error}\n{self._error.remedy}")
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._error)
+            painter.end()
             return
         painter.drawImage(QRectF(self.rect()), self._image, QRectF(self._image.rect()))
         seen = self.seen()
         for layer in self.layers:
             layer.paint(painter, seen)
+        painter.end()
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802
         self.release_drawing()

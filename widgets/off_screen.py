@@ -36,6 +36,14 @@ class OffScreen:
     """`render` draws; what changed since the last call alone is handed to VTK."""
 
     def __init__(self) -> None:
+        self._window: Any = None
+        self._renderer: Any = None
+        self._plane: Any = None
+        self._shown: dict[Hashable, Any] = {}
+        self._size = (0, 0)
+        self.software: bool | None = None  # known after the first picture
+
+    def _open(self) -> None:
         if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
             os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
         try:
@@ -53,10 +61,7 @@ class OffScreen:
         light = vtkLight()  # the shader brings its own lights; without one VTK hands it no normals
         light.SetLightTypeToHeadlight()
         self._renderer.AddLight(light)
-        self._shown: dict[Hashable, Any] = {}
-        self._plane: Any = None
         self._size = (0, 0)
-        self.software: bool | None = None  # known after the first picture
 
     def render(self, bodies: Mapping[Hashable, Body], camera: Camera, size: tuple[int, int], background: tuple[np.ndarray, np.ndarray],
                plane: np.ndarray | None = None, coarse: Mapping[Hashable, Surface] | None = None, want_depth: bool = True) -> Frame:
@@ -64,6 +69,8 @@ class OffScreen:
 
         coarse: surfaces that stand in while the view moves. EngineError where the machine has no OpenGL that can draw.
         """
+        if self._window is None:
+            self._open()
         self._sync(bodies, plane, coarse or {})
         if size != self._size:
             self._window.SetSize(*size)
@@ -77,7 +84,7 @@ class OffScreen:
         return self._read(size, near, far, want_depth)
 
     def close(self) -> None:
-        """Gives the OpenGL context and every VTK object back; a second call does nothing."""
+        """Gives the OpenGL context and every VTK object back; the next `render` would begin anew."""
         if self._window is None:
             return
         for actor in self._shown.values():

@@ -127,7 +127,8 @@ def _split(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, creased
         for position, name in enumerate(np.unique(group)):
             chosen = group == name
             normal = (own[chosen] * flat_weights[corners[chosen], None]).sum(0)
-            normal /= max(np.linalg.norm(normal), 1e-12)
+            length = np.linalg.norm(normal)
+            normal = normal / length if length > 1e-9 else normals[v]
             if position == 0:
                 normals[v] = normal
                 continue

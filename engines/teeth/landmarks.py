@@ -27,6 +27,7 @@ CORNER_DEG = 45.0  # the corner of an incisal edge is where the outline turns ha
 BAND_MM = 0.5  # half the breadth of the strip in which the facial face is read
 CONTACT = {"1": (.20, .2), "2": (.24, .2), "3": (.33, .13), "side": (.42, 0.0)}  # part of the height below the top, of the depth before the middle
 CONTACT_PULL = 0.02  # mm of reach that a square millimetre of distance from there is worth
+FLAT_MM = 0.002  # a peak rises so far above the mean of its neighbours, a plateau does not
 FOSSA_MM = 1.5  # the central fossa, likewise
 EDGE_SLOPE_DEG = {"U1": 2.2, "U2": 3.0, "L1": 0.2, "L2": 2.2}  # that the mesial corner is higher: measured on typical generated crowns
 TURN_FREE, TURN_MOST = np.deg2rad(3.0), np.deg2rad(25.0)  # of the crown in its frame: not corrected, corrected at most
@@ -142,8 +143,9 @@ def _cusps(surface: Surface, heights: Heights, kind: str) -> tuple[dict[str, np.
     """
     shape = SIDE[kind]
     near = crown_surface.nine(heights.z, -np.inf)
-    real = heights.found >= 0
-    peaks = np.argwhere(real & np.isfinite(heights.z) & (heights.z >= near.max(0)) & (heights.z > surface.top - .6 * surface.height))
+    there = np.isfinite(near)
+    around = np.where(there, near, 0).sum(0) / np.maximum(there.sum(0), 1)
+    peaks = np.argwhere((heights.found >= 0) & (heights.z >= near.max(0)) & (heights.z > np.maximum(around + FLAT_MM, surface.top - .6 * surface.height)))
     depth = (surface.buccal - surface.lingual) / 2
     wanted = np.array([(cusp.x * surface.half + shape.shear * cusp.y * depth, cusp.y * depth) for cusp in shape.cusps]) + surface.middle
     spots = heights.places[peaks[:, 0], peaks[:, 1]]

@@ -23,7 +23,7 @@ def displacement(mm: np.ndarray, top_mm: float | None = None) -> np.ndarray:
 def occlusogram(distance_mm: np.ndarray, bands_mm: tuple[float, float, float, float] = BANDS_MM) -> np.ndarray:
     """Signed distance to the other jaw (negative inside it): red deep, yellow firm, green light contact, fading green near, the enamel itself beyond."""
     deep, firm, light, near = bands_mm
-    distance = np.asarray(distance_mm, float)
+    distance = np.nan_to_num(np.asarray(distance_mm, float), nan=np.inf)
     stops = np.array([deep - BLUR_MM, deep + BLUR_MM, firm - BLUR_MM, firm + BLUR_MM])
     inks = 255 * np.array([rgb("CONTACT_DEEP"), rgb("CONTACT_FIRM"), rgb("CONTACT_FIRM"), rgb("CONTACT_LIGHT")])
     colour = np.stack([np.interp(distance, stops, inks[:, channel]) for channel in range(3)], -1)
