@@ -71,7 +71,7 @@ class Pictures:
         self._window.AddRenderer(self._renderer)
         self._renderer.SetBackground(*background)
         self._light()
-        self._shown: dict[Any, tuple[Body, Any]] = {}
+        self._shown: dict[Any, tuple[Body, Any, Any]] = {}
 
     def draw(self, bodies: dict[Any, tuple[Body, np.ndarray]], view: str = "front", fit: np.ndarray | None = None) -> np.ndarray:
         """uint8 [H, W, 3], first row at the top. view: of look.VIEWS. fit [N, 3]: points that shall fill the picture instead of what is drawn.
@@ -82,9 +82,9 @@ class Pictures:
         from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 
         shows = SHOWS.get(view, JAWS)
-        wanted = {key: entry for key, entry in bodies.items() if not entry[0].jaw or entry[0].jaw in shows}
-        self._sync(wanted)
-        self._aim(view, fit if fit is not None else points_of(wanted.values()))
+        seen = {key: entry for key, entry in bodies.items() if not entry[0].jaw or entry[0].jaw in shows}
+        self._sync(bodies, set(seen))
+        self._aim(view, fit if fit is not None else points_of(seen.values()))
         self._window.Render()
         pixels, (width, height) = vtkUnsignedCharArray(), self.size
         self._window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, pixels)
@@ -122,16 +122,20 @@ class Pictures:
             self._renderer.AddLight(light)
         self._renderer.SetAmbient(1, 1, 1)
 
-    def _sync(self, wanted: dict[Any, tuple[Body, np.ndarray]]) -> None:
-        for key in [key for key, (body, _) in self._shown.items() if key not in wanted or wanted[key][0] is not body]:
+    def _sync(self, wanted: dict[Any, tuple[Body, np.ndarray]], seen: set) -> None:
+        for key in [key for key, (body, _, _) in self._shown.items() if key not in wanted or not _alike(body, wanted[key][0])]:
             self._renderer.RemoveActor(self._shown.pop(key)[1])
         for key, (body, pose) in wanted.items():
             if key not in self._shown:
-                actor = _actor(body)
+                actor, data = _actor(body)
                 self._renderer.AddActor(actor)
-                self._shown[key] = (body, actor)
-            actor = self._shown[key][1]
+                self._shown[key] = (body, actor, data)
+            before, actor, data = self._shown[key]
+            if before is not body:  # the same triangles elsewhere: a gum that followed
+                data.SetPoints(_points(body.mesh))
+                self._shown[key] = (body, actor, data)
             actor.SetUserMatrix(_matrix(pose))
+            actor.SetVisibility(key in seen)
 
     def _aim(self, view: str, points: np.ndarray) -> None:
         towards, up = (np.array(vector, float) for vector in VIEWS[view])
@@ -195,17 +199,29 @@ def _relief(points: np.ndarray, mesh: Mesh) -> np.ndarray:
     return ((points - smooth) * normals).sum(1)
 
 
-def _actor(body: Body) -> Any:
-    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+def _alike(a: Body, b: Body) -> bool:
+    return a is b or (a.mesh.faces is b.mesh.faces and a.material == b.material and a.opacity == b.opacity)
+
+
+def _points(mesh: Mesh) -> Any:
+    from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonCore import vtkPoints
+
+    points = vtkPoints()
+    points.SetData(numpy_to_vtk(mesh.vertices, deep=True))
+    return points
+
+
+def _actor(body: Body) -> tuple[Any, Any]:
+    """An actor and the data whose points may be replaced."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
     from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
     from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
-    data, points, cells = vtkPolyData(), vtkPoints(), vtkCellArray()
-    points.SetData(numpy_to_vtk(body.mesh.vertices, deep=True))
+    data, cells = vtkPolyData(), vtkCellArray()
     cells.SetData(3, numpy_to_vtkIdTypeArray(body.mesh.faces.astype(np.int64).ravel(), deep=True))
-    data.SetPoints(points)
+    data.SetPoints(_points(body.mesh))
     data.SetPolys(cells)
     data.GetPointData().SetScalars(numpy_to_vtk(tints(body), deep=True))
     smooth = vtkPolyDataNormals()
@@ -213,9 +229,8 @@ def _actor(body: Body) -> Any:
     smooth.SetSplitting(body.up is None and body.material == "stone")  # a model has edges, a tooth and a gum have none
     smooth.SetFeatureAngle(60)
     smooth.ConsistencyOff()
-    smooth.Update()
     mapper, actor = vtkPolyDataMapper(), vtkActor()
-    mapper.SetInputData(smooth.GetOutput())
+    mapper.SetInputConnection(smooth.GetOutputPort())
     actor.SetMapper(mapper)
     look, material = actor.GetProperty(), MATERIALS[body.material]
     look.SetInterpolationToPhong()
@@ -224,7 +239,7 @@ def _actor(body: Body) -> Any:
     look.SetSpecular(material.gloss)
     look.SetSpecularPower(material.shine)
     look.SetOpacity(body.opacity)
-    return actor
+    return actor, data
 
 
 def _matrix(pose: np.ndarray) -> Any:
