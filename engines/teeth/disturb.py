@@ -28,7 +28,7 @@ HALF_UNIT_MM = 3.5
 LATE = {2: -0.8, 3: 1.3}  # mm to buccal of crowded upper teeth, by place
 ROUNDS = 3  # of measuring and correcting
 CLASS_SD = 0.7  # mm, of the molar relation within a class
-SETTLED = 0.6  # part of the way that an upper side tooth grows towards the lower arch
+SETTLED = 0.75  # part of the way that an upper side tooth grows towards the lower arch
 FRONT_SHARE = {1: 1.0, 2: .9, 3: .5, 4: .1}  # of overjet and overbite, by place
 
 
@@ -107,15 +107,20 @@ def start(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, 
         poses |= _fill(crowns, aligned, arch, row, wish, random, offsets)
     offset = _bite(crowns, poses, wish, random)
     tipped: dict[int, float] = {}
+    fixed = (11, 21) if wish.diastema_mm else ()
     for _ in range(ROUNDS):
         _front(crowns, poses, wish)
         front.clear(crowns, poses, tipped)
         for row in rows:
             asked = wish.crowding_mm - (_space(wish, row) if row else 0.0)
             poses |= _tighter(crowns, poses, arch, row, asked)
-            room.part(crowns, poses, row, fixed=(11, 21) if wish.diastema_mm else ())
+            room.part(crowns, poses, row, fixed=fixed)
         _class(crowns, poses, offset, wish.severity)
+    _meet(crowns, poses)
+    _front(crowns, poses, wish)
     front.clear(crowns, poses, tipped)
+    for row in rows:
+        room.part(crowns, poses, row, fixed=fixed)
     _front(crowns, poses, wish)
     return poses
 
@@ -196,16 +201,7 @@ def _bite(crowns: dict[int, Crown], poses: dict[int, np.ndarray], wish: Any, ran
     wanted = {"I": 0.0, "II": HALF_UNIT_MM * (1.0 if random.random() < .6 else 1.7), "III": -HALF_UNIT_MM}[wish.molar_class]
     wanted += CLASS_SD * wish.severity * float(np.clip(random.standard_normal(), -1.5, 1.5))
     _class(crowns, poses, wanted, wish.severity)
-    ground = layout.height_map(np.concatenate([layout.spread(poses[n], crowns[n].mesh.vertices) for n in lower]), 1.0) if lower else None
-    side = [n for n in upper if fdi.place(n) > 3]
-    free = {n: layout.bite_gap(layout.spread(poses[n], crowns[n].mesh.vertices), ground) for n in side} if lower else {}
-    free = {n: gap for n, gap in free.items() if np.isfinite(gap)}
-    if free:  # the jaw closes until the side teeth meet; those that still hang above grow down a part of the way
-        close = float(np.clip(np.sort(list(free.values()))[:2].mean(), -4.0, 3.0))
-        for n in lower:
-            poses[n][2, 3] += close
-        for n, gap in free.items():
-            poses[n][2, 3] -= float(np.clip(SETTLED * (gap - close), -1.0, 1.2))
+    _meet(crowns, poses)
     return wanted
 
 
@@ -225,6 +221,22 @@ def _class(crowns: dict[int, Crown], poses: dict[int, np.ndarray], offset: float
     back = offset - float(np.mean(list(found.values()))) if found else 0.0
     for n in lower:
         poses[n][1, 3] += back
+
+
+def _meet(crowns: dict[int, Crown], poses: dict[int, np.ndarray]) -> None:
+    """Closes the jaw until the side teeth meet; upper ones that still hang above grow down a part of the way; in place."""
+    upper, lower = (tuple(n for n in row if n in crowns) for row in (fdi.UPPER, fdi.LOWER))
+    if not lower:
+        return
+    ground = layout.height_map(np.concatenate([layout.spread(poses[n], crowns[n].mesh.vertices) for n in lower]), 1.0)
+    free = {n: layout.bite_gap(layout.spread(poses[n], crowns[n].mesh.vertices), ground) for n in upper if fdi.place(n) > 3}
+    free = {n: gap for n, gap in free.items() if np.isfinite(gap)}
+    if free:
+        close = float(np.clip(np.sort(list(free.values()))[:3].mean(), -4.0, 3.0))
+        for n in lower:
+            poses[n][2, 3] += close
+        for n, gap in free.items():
+            poses[n][2, 3] -= float(np.clip(SETTLED * (gap - close), -1.0, 1.8))
 
 
 def _front(crowns: dict[int, Crown], poses: dict[int, np.ndarray], wish: Any) -> None:

@@ -13,7 +13,8 @@ ALLOWED_MM = 0.05
 def clear(crowns: dict[int, Crown], poses: dict[int, np.ndarray], tipped: dict[int, float]) -> None:
     """Tips upper incisors and canines out of the lower front teeth, in place; their edges stay. tipped: number -> deg so far, kept up to date.
 
-    Lateral incisors and canines that tipping does not clear move away. A tooth in front of the lower ones is tipped back (as in deep bites), one behind them forwards (as in class III).
+    Lateral incisors and canines that tipping does not clear move away. A tooth in front of the lower ones is tipped back (as in deep bites), one
+    behind them forwards (as in class III).
     """
     lower = [n for n in poses if not fdi.is_upper(n) and fdi.place(n) < 5]
     upper = [n for n in poses if fdi.is_upper(n) and fdi.place(n) < 4]

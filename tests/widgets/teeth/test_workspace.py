@@ -63,8 +63,8 @@ class Background(QObject):
 
 
 class Bench:
-    def __init__(self, samples):
-        self.engine = TeethEngine(samples)
+    def __init__(self, samples, engine):
+        self.engine = engine
         self.document, self.lane, self.background = Document(TeethRequest()), Lane(self.engine), Background(self.engine)
         self.workspace = TeethWorkspace(self.document, self.lane, self.background, samples)
         self.said = []
@@ -80,9 +80,14 @@ class Bench:
         self.workspace.commands()[f"teeth.{name}"](*on)
 
 
+@pytest.fixture(scope="module")
+def engine(pytestconfig):
+    return TeethEngine(pytestconfig.rootpath / "resources" / "samples" / "teeth")
+
+
 @pytest.fixture
-def bench(qtbot, pytestconfig):
-    made = Bench(pytestconfig.rootpath / "resources" / "samples" / "teeth")
+def bench(qtbot, pytestconfig, engine):
+    made = Bench(pytestconfig.rootpath / "resources" / "samples" / "teeth", engine)
     qtbot.addWidget(made.workspace)
     return made
 
@@ -145,6 +150,8 @@ def test_locked_teeth_stay_and_extracted_ones_go(bench):
 
 
 def test_contacts_come_from_the_background_and_get_volumes(bench):
+    bench.engine._bodies.clear()
+    bench.workspace.submit()
     assert bench.workspace.contacts.rows == ()
     bench.workspace.edit(bench.plan.with_move(11, Move(mesial=1.5)), "move")
     bench.background.work()
