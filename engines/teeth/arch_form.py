@@ -17,7 +17,8 @@ from engines.teeth.request import ArchForm
 POINTS = 401
 HANDLES = {"beta": 3, "polynomial": 5, "free": 7}
 LEAST_TEETH = 5
-KNEE_MM = 0.5  # residual from which a tooth counts less in a fit
+KNEE_MM = 1.0  # residual from which a tooth counts less in a fit
+SPREAD_MM = np.array([np.inf, 1.0, np.inf, 1.0, np.inf])  # prior sd of the polynomial's coefficients: arches are nearly symmetric
 PLACES = (.0, .29, .5, .71, 1.0)  # of the polynomial's handles, as shares of its width: molars, canines, midline
 
 
@@ -125,7 +126,7 @@ def _handles(spots: np.ndarray, kind: str) -> np.ndarray:
     middle, half = (low + high) / 2, max((high - low) / 2, 1.0)
     powers = np.arange(min(5, len(spots) - 1))
     t = ((x - middle) / half)[:, None]
-    solution, _ = _robust(t**powers, powers * t**np.maximum(powers - 1, 0) / half, y)
+    solution, _ = robust(t**powers, powers * t**np.maximum(powers - 1, 0) / half, y, SPREAD_MM)
 
     def height(at: np.ndarray) -> np.ndarray:
         return ((at - middle) / half)[:, None]**powers @ solution
@@ -147,25 +148,29 @@ def _beta_handles(x: np.ndarray, y: np.ndarray) -> np.ndarray:
             inside = np.maximum((.5 + u) * (.5 - u), 1e-4)
             rise = .8 * 4**.8 * inside**-.2 * 2 * u / width
             one = np.ones(len(x))
-            solution, cost = _robust(np.stack([one, x - middle, beta_height(u)], 1), np.stack([0 * one, one, rise], 1), y, rounds=6)
+            solution, cost = robust(np.stack([one, x - middle, beta_height(u)], 1), np.stack([0 * one, one, rise], 1), y, rounds=6)
             if cost < least:
                 best, least = (width, middle, *solution), cost
     width, middle, apex, tilt, depth = best
     return np.array([[middle + share * width, apex + tilt * share * width + 4 * depth * share**2] for share in (-.5, 0, .5)])
 
 
-def _robust(columns: np.ndarray, slopes: np.ndarray, y: np.ndarray, rounds: int = 12) -> tuple[np.ndarray, float]:
+def robust(columns: np.ndarray, slopes: np.ndarray, y: np.ndarray, spread: np.ndarray | None = None, rounds: int = 12) -> tuple[np.ndarray, float]:
     """Coefficients c of y = columns c (its slope is slopes c) with Cauchy weights, and what is left over.
 
-    Residuals are taken across the curve, not along y: the steep sides must not count more than the front.
+    Residuals are taken across the curve, not along y: the steep sides must not count more than the front. spread: prior standard deviations of c about 0,
+    in mm; the prior counts as much as the teeth are scattered, so that teeth on a curve give that curve.
     """
-    weight, steep, cost = np.ones(len(y)), np.ones(len(y)), np.inf
+    weight, steep, cost, scatter = np.ones(len(y)), np.ones(len(y)), np.inf, 0.0
+    spread = np.full(columns.shape[1], np.inf) if spread is None else spread[:columns.shape[1]]
     for _ in range(rounds):
         root = np.sqrt(weight) / steep
-        solution = np.linalg.lstsq(columns * root[:, None], y * root, rcond=None)[0]
+        rows = np.concatenate([columns * root[:, None], np.diag(scatter / spread)])
+        solution = np.linalg.lstsq(rows, np.concatenate([y * root, np.zeros(len(spread))]), rcond=None)[0]
         steep = np.hypot(1, slopes @ solution)
-        rest = ((y - columns @ solution) / steep / KNEE_MM)**2
-        weight, cost = 1 / (1 + rest), float(np.log1p(rest).sum())
+        rest = (y - columns @ solution) / steep
+        scatter = 1.4826 * float(np.median(np.abs(rest))) * np.sqrt(len(y) / max(len(y) - len(spread), 1))
+        weight, cost = 1 / (1 + (rest / KNEE_MM)**2), float(np.log1p((rest / KNEE_MM)**2).sum())
     return solution, cost
 
 

@@ -20,6 +20,7 @@ NEIGHBOUR, ANTAGONIST = "neighbour", "antagonist"
 CLUSTERS = 256  # a power of two
 POINTS = 2560  # at most, of one body
 REACH_MM = 1.0  # antagonists and teeth two places apart are measured up to this gap, true neighbours at any
+EXACT_BELOW_MM = 0.1  # pairs nearer than this are measured exactly
 SPREAD_MM = 0.1  # the normal of a contact is the mean over points so close to the deepest one
 
 
@@ -167,19 +168,54 @@ class Contacts:
 
     def exact(self, poses: Poses, job: Job) -> tuple[Contact, ...]:
         """The overlaps of `pairs`, measured on the full meshes, with the volume they share; about 0.1 s a pair. Cancelled by the job."""
+        near = [entry for entry in self.measured(poses) if entry.gap_mm < EXACT_BELOW_MM]
         surfaces: dict[int, Surface] = {}
-        solids: dict[int, Mesh] = {}
-        found = self.measured(poses)
-        near = [entry for entry in found if entry.gap_mm < .1]
         made = []
         for k, entry in enumerate(near):
             job.progress(k, len(near), "Measuring contacts")
-            for number in (entry.first, entry.second):
-                if number not in solids:
-                    solids[number] = solid.closed(self.case.teeth[number].mesh.moved(poses[number]))
-                    surfaces[number] = Surface(solids[number])
-            made.append(_exact(entry, [surfaces[n] for n in (entry.first, entry.second)], [solids[n] for n in (entry.first, entry.second)]))
+            for number in {entry.first, entry.second} - set(surfaces):
+                surfaces[number] = Surface(solid.closed(self.case.teeth[number].mesh.moved(poses[number])))
+            made.append(self._exact(entry, poses, surfaces))
         return tuple(sorted((entry for entry in made if entry.depth_mm > self.tolerance_mm), key=lambda entry: entry.gap_mm))
+
+    def signed(self, number: int, poses: Poses, surface: Surface, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Exact distances [N] to a tooth's surface and its nearest points [N, 3]; farther than a cell away, inside is what the grid calls so."""
+        gaps, spots = surface.distances(points)
+        away = np.linalg.inv(self.frames(poses)[number])
+        which = np.full(len(points), self._index[number])
+        rough = self.fields.at(which, points @ away[:3, :3].T + away[:3, 3])
+        return np.where(np.abs(rough) > self.fields.cell[which], np.copysign(gaps, rough), gaps), spots
+
+    def _exact(self, contact: Contact, poses: Poses, surfaces: dict[int, Surface]) -> Contact:
+        """Least distance over the vertices of both, and the shared volume: by a boolean, or from points where a body is no proper solid."""
+        best, pair = contact, (contact.first, contact.second)
+        for one, other, sign in ((*pair, -1), (*pair[::-1], 1)):
+            points = self.case.teeth[one].mesh.moved(poses[one]).vertices.astype(np.float64)
+            points = points[np.linalg.norm(points - contact.point, axis=1) < 2 + 3 * contact.depth_mm]
+            if not len(points):
+                continue
+            gaps, spots = self.signed(other, poses, surfaces[other], points)
+            k = int(np.argmin(gaps))
+            if gaps[k] < best.gap_mm or best is contact:
+                away = (points[k] - spots[k]) * np.sign(gaps[k])
+                size = np.linalg.norm(away)
+                best = replace(contact, gap_mm=float(gaps[k]), point=(points[k] + spots[k]) / 2, normal=sign * away / size if size > 1e-6 else contact.normal)
+        shared = solid.shared_mm3(*(surfaces[number].mesh for number in pair))
+        return replace(best, volume_mm3=self._sampled_mm3(pair, poses, surfaces) if shared is None else shared)
+
+    def _sampled_mm3(self, pair: tuple[int, int], poses: Poses, surfaces: dict[int, Surface], parts: int = 32) -> float:
+        """Shared volume by counting the cells of a box round the overlap, each by how much of it both surfaces leave inside."""
+        a, b = (surfaces[number].vertices for number in pair)
+        low, high = np.maximum(a.min(0), b.min(0)), np.minimum(a.max(0), b.max(0))
+        if (high <= low).any():
+            return 0.0
+        step = (high - low) / parts
+        points = low + step * (np.stack(np.meshgrid(*[np.arange(parts)] * 3, indexing="ij"), -1).reshape(-1, 3) + .5)
+        reach = float(np.cbrt(step.prod()))
+        first = self.signed(pair[0], poses, surfaces[pair[0]], points)[0]
+        kept = first < reach
+        depth = np.maximum(first[kept], self.signed(pair[1], poses, surfaces[pair[1]], points[kept])[0])
+        return float(np.clip(.5 - depth / reach, 0, 1).sum() * step.prod())
 
     def _candidates(self, frames: dict[int, np.ndarray], poses: Poses, kinds: tuple[str, ...]) -> list[tuple[int, int, str, bool]]:
         """(first, second, kind, whether to measure at any distance)."""
@@ -223,35 +259,3 @@ class Contacts:
             if np.isfinite(least[way]) and (always or least[way] < REACH_MM):
                 made.append(Contact(first, second, float(least[way]), middle[way], (-1 if way == k else 1) * normal[way], kind))
         return tuple(made)
-
-
-def _exact(contact: Contact, surfaces: list[Surface], solids: list[Mesh]) -> Contact:
-    """Least distance over the vertices of both, and the shared volume: by a boolean, or from points where a body is no proper solid."""
-    best = contact
-    for one, other, sign in ((0, 1, -1), (1, 0, 1)):
-        points = solids[one].vertices.astype(np.float64)
-        points = points[np.linalg.norm(points - contact.point, axis=1) < 4 + 2 * contact.depth_mm]
-        if len(points):
-            gaps, spots = surfaces[other].distances(points)
-            k = int(np.argmin(gaps))
-            away = (points[k] - spots[k]) * np.sign(gaps[k])
-            if gaps[k] < best.gap_mm or best is contact:
-                normal = sign * away / np.linalg.norm(away) if np.linalg.norm(away) > 1e-6 else contact.normal
-                best = replace(contact, gap_mm=float(gaps[k]), point=(points[k] + spots[k]) / 2, normal=normal)
-    shared = solid.shared_mm3(*solids)
-    return replace(best, volume_mm3=shared if shared is not None else _sampled_mm3(surfaces, best))
-
-
-def _sampled_mm3(surfaces: list[Surface], contact: Contact, parts: int = 48) -> float:
-    """Shared volume by counting the cells of a fine box round the overlap, each by how much of it both surfaces leave inside."""
-    a, b = (surface.vertices for surface in surfaces)
-    low, high = np.maximum(a.min(0), b.min(0)), np.minimum(a.max(0), b.max(0))
-    if (high <= low).any():
-        return 0.0
-    step = (high - low) / parts
-    points = low + step * (np.stack(np.meshgrid(*[np.arange(parts)] * 3, indexing="ij"), -1).reshape(-1, 3) + .5)
-    reach = float(np.linalg.norm(step)) / 2
-    first = surfaces[0].distances(points, 2, .02)[0]
-    kept = first < reach
-    depth = np.maximum(first[kept], surfaces[1].distances(points[kept], 2, .02)[0])
-    return float(np.clip(.5 - depth / (2 * reach / np.sqrt(3)), 0, 1).sum() * step.prod())

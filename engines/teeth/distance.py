@@ -1,7 +1,7 @@
 """Signed distance to a tooth: exact to its triangles, and from a grid that answers thousands of points in a millisecond.
 
 Negative inside. An open crown is closed first (solid.py), so that inside has a meaning. Grids lie in the tooth's own frame and move with it.
-Sign by angle-weighted pseudonormals [Baerentzen and Aanaes 2005].
+Sign by angle-weighted pseudonormals [Baerentzen and Aanaes 2005]; away from the surface by flooding the grid from outside.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Surface:
     def __init__(self, mesh: Mesh) -> None:
         from scipy.spatial import cKDTree
 
-        corners = mesh.corners()
+        self.mesh, corners = mesh, mesh.corners()
         kept = mesh.areas() > 1e-9
         self.corners, self.vertices = corners[kept], mesh.vertices.astype(np.float64)
         self._pseudonormals(mesh.faces[kept])
@@ -120,14 +120,24 @@ def field(surface: Surface) -> Field:
     low, high = surface.vertices.min(0) - MARGIN_MM, surface.vertices.max(0) + MARGIN_MM
     cell = float(np.clip(np.mean(high - low - 2 * MARGIN_MM) / CELLS, *CELL_MM))
     halves = np.ceil((high - low) / (2 * cell)).astype(int) + 1
-    coarse = surface.distances(_nodes(low, 2 * cell, halves), 1, .1)[0].reshape(halves)
-    fine = coarse
+    fine = np.abs(surface.distances(_nodes(low, 2 * cell, halves), 1, .1)[0]).reshape(halves)
     for axis in range(3):
         fine = _doubled(fine, axis)
-    near = np.abs(fine) < BAND_MM
-    near[::2, ::2, ::2] = False
+    near = fine < BAND_MM
     fine[near] = surface.distances(low + cell * np.argwhere(near), 2, .05)[0]
-    return Field(low, cell, fine.astype(np.float32))
+    return Field(low, cell, _signed(fine, .55 * cell).astype(np.float32))
+
+
+def _signed(values: np.ndarray, wall: float) -> np.ndarray:
+    """What cannot be reached from outside without coming nearer to the surface than `wall` is inside: a lid may fold and cross itself.
+
+    Nodes nearer than that keep their own sign. Half a cell is as much as a step can miss the surface by.
+    """
+    from scipy.ndimage import label
+
+    regions, _ = label(np.abs(values) > wall)
+    outside = regions == regions[0, 0, 0]
+    return np.where(regions > 0, np.where(outside, 1, -1) * np.abs(values), values)
 
 
 def _nodes(low: np.ndarray, cell: float, shape: np.ndarray) -> np.ndarray:
