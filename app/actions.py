@@ -86,6 +86,7 @@ TABLE = (
     Entry("teeth.distance", "Teeth", "Colour by displacement", ("D",), "How far each point of a tooth has moved", checkable=True),
     Entry("teeth.occlusogram", "Teeth", "Occlusogram", ("O",), "Contact and overlap with the opposing teeth as colours", checkable=True),
     Entry("teeth.labels", "Teeth", "Tooth numbers", ("N",), "Numbers in the picture", checkable=True),
+    Entry("teeth.landmarks", "Teeth", "Landmarks", ("K",), "Those of the selected teeth, to be dragged where they belong", checkable=True),
     Entry("teeth.ruler", "Teeth", "Ruler", ("R",), "Two points on the teeth and the distance between them", checkable=True),
     Entry("teeth.angle", "Teeth", "Angle", ("Shift+R",), "Three points on the teeth and the angle between them", checkable=True, ends_group=True),
     Entry("teeth.all", "Teeth", "Select all teeth", ("Ctrl+A",), "Every tooth that is there"),

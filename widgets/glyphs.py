@@ -38,6 +38,7 @@ _PATHS = {
     "teeth-distance": "<path d='M3.5 10h13M13 6.500l3.5 3.5-3.5 3.5'/><circle cx='4.5' cy='10' r='1.6'/>",
     "teeth-occlusogram": "<path d='M3 8c2.5-3.5 4.5-3.5 7 0 2.5-3.5 4.5-3.5 7 0M3 12c2.5 3.5 4.5 3.5 7 0 2.5 3.5 4.5 3.5 7 0'/>",
     "teeth-labels": "<path d='M6 6.500L8.5 4.500v11M12.5 4.500h4M16.5 4.500l-3 11' />",
+    "teeth-landmarks": "<circle cx='10' cy='8' r='4'/><path d='M10 12v5M10 8h.01' stroke-width='2'/>",
     "teeth-ruler": "<path d='M3 13L13 3l4 4L7 17zM6 10l1.5 1.500M8.5 7.500l2 2M11 5l1.5 1.5'/>",
     "teeth-angle": "<path d='M16.5 16H3.500L13 4M8.5 16a5.5 5.5 0 0 0-1.6-4.2'/>",
     "logo": "<path d='M3 4h14M3 4v9M9 4v6M9 10h5M14 4v6'/><path d='M6 4v2.5M12 4v2.5M17 4v3' stroke-width='1.2'/>",

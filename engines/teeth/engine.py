@@ -3,6 +3,7 @@
 What costs time (reading, landmarks, collision bodies) is kept per case, so that a dragged tooth costs a few milliseconds.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -11,7 +12,7 @@ from engines.job import EngineError, Job, Task
 from engines.teeth.case import Case
 from engines.teeth.outcome import Ask, Outcome
 from engines.teeth.poses import poses_of
-from engines.teeth.request import SAMPLE, CaseSource, TeethRequest
+from engines.teeth.request import SAMPLE, CaseSource, Plan, TeethRequest
 
 
 class TeethEngine:
@@ -33,15 +34,22 @@ class TeethEngine:
         job.preview(Outcome(request, case, poses))
         if not case.teeth:
             return Outcome(request, case, poses, measured=True)
-        from engines.teeth import measures
+        from engines.teeth import landmarks, measures, metrics
 
         marked = self.marked(request, job)
         job.check()
         before = self._once(("before", request.landmarks), lambda: measures.measure(marked))
         now = measures.measure(marked, poses, request.plan.reductions)
+        found = {number: landmarks.of(tooth).points for number, tooth in marked.teeth.items()}
+        distance = None
+        if case.reference is not None:
+            at_start = self._once(("distance",), lambda: metrics.compare(marked, poses_of(case, Plan()), case.reference))
+            distance = at_start, metrics.compare(marked, poses, case.reference)
+        job.check()
+        outcome = Outcome(request, case, poses, before, now, landmarks=found, distance=distance, measured=True)
         bodies = self._bodies.get(request.case)
         if bodies is None:  # a ContactsTask makes them on the background lane
-            return Outcome(request, case, poses, before, now, measured=True)
+            return outcome
         contacts = bodies.pairs(poses)
         job.check()
         marks = {}
@@ -49,7 +57,7 @@ class TeethEngine:
             from engines.teeth import occlusogram
 
             marks = occlusogram.preview(bodies, poses, job)
-        return Outcome(request, case, poses, before, now, contacts, marks, True, True)
+        return replace(outcome, contacts=contacts, occlusogram=marks, touched=True)
 
     def carry_out(self, task: Task, job: Job) -> Any:
         return task.carry_out(self, job)

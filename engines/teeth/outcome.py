@@ -21,7 +21,8 @@ class Ask:
 class Outcome:
     """case is the same object as long as the request names the same files, read in the same way. poses: of the active plan. before, now:
     measures.Measure at the start and under the plan; contacts: contacts.Contact under the plan. occlusogram: FDI -> signed mm
-    from every vertex to the other jaw. A preview has only the case;
+    from every vertex to the other jaw. landmarks: FDI -> name -> [3] at the start. distance: metrics.Comparison of the start and of the
+    plan with the reference setup, where the case has one. A preview has only the case;
     measured: with measures; touched: with contacts too, once the bodies of the case are there."""
 
     request: TeethRequest
@@ -31,5 +32,7 @@ class Outcome:
     now: tuple[Any, ...] = ()
     contacts: tuple[Any, ...] = ()
     occlusogram: dict[int, np.ndarray] = field(default_factory=dict)
+    landmarks: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    distance: tuple[Any, Any] | None = None
     measured: bool = False
     touched: bool = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engines.job import Job
 from engines.teeth.moves import Move
 from engines.teeth.poses import moves_of, poses_of
-from engines.teeth.request import TeethRequest
+from engines.teeth.request import ArchForm, TeethRequest
 
 if TYPE_CHECKING:
     from engines.teeth.engine import TeethEngine
@@ -50,11 +50,11 @@ class ExactTask:
 
 @dataclass(frozen=True)
 class FitTask:
-    """The teeth of some jaws on their arch forms: moves by FDI number. A part of the way where `share` is below 1."""
+    """The teeth of one jaw on an arch form: moves by FDI number. strength: share of the way to the curve."""
 
     request: TeethRequest
-    jaws: tuple[str, ...]
-    share: float = 1.0
+    form: ArchForm
+    strength: float
 
     def carry_out(self, engine: "TeethEngine", job: Job) -> dict[int, Move]:
         from engines.teeth import arch_fit
@@ -62,9 +62,9 @@ class FitTask:
         request, plan = self.request, self.request.plan
         case = engine.case(request, job)
         poses = poses_of(case, plan)
-        free = {number: pose for number, pose in poses.items() if number not in plan.locked}
-        fitted = arch_fit.fit(case, poses, plan.arches, self.jaws, strength=self.share, locked=plan.locked, tolerance_mm=request.tolerance_mm, job=job)
-        return moves_of(case, {number: fitted[number] for number in free})
+        fitted = arch_fit.fit(case, poses, (self.form,), (self.form.jaw,), strength=self.strength, locked=plan.locked,
+                              contacts=engine.contacts(request, job), job=job)
+        return moves_of(case, {number: fitted[number] for number in case.of(self.form.jaw) if number in poses and number not in plan.locked})
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """Which case is open: name, what was found in its files, questions to answer, samples and one's own to open."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth.case import Case, Question
 from engines.teeth.request import SAMPLE, CaseSource
+from engines.teeth.samples import Sample
 from widgets import tokens
 from widgets.fields import Choice
 from widgets.paint import Caption
+
+PICTURE_PX = (48, 30)
 
 
 class CasePanel(QWidget):
@@ -17,7 +21,7 @@ class CasePanel(QWidget):
     asked = Signal(str)
     answered = Signal(str, str)
 
-    def __init__(self, samples: tuple[tuple[str, str, str], ...], parent: QWidget | None = None) -> None:
+    def __init__(self, samples: tuple[Sample, ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._samples = samples
         column = QVBoxLayout(self)
@@ -25,6 +29,7 @@ class CasePanel(QWidget):
         column.setSpacing(tokens.SPACE_S)
         self.name = Choice("Case")
         self.name.setToolTip("Sample cases; open your own below, or drop it on the window")
+        self.name.setIconSize(QSize(*PICTURE_PX))
         self.name.changed.connect(self._on_choice)
         self.facts = Caption("", tokens.CAPTION_PX, "muted")
         self.facts.setWordWrap(True)
@@ -53,7 +58,7 @@ class CasePanel(QWidget):
         column.addWidget(self.orient)
 
     def show_case(self, source: CaseSource, case: Case | None) -> None:
-        rows = [(SAMPLE + name, title, None) for name, title, _ in self._samples]
+        rows = [(SAMPLE + sample.name, sample.title, QIcon(str(sample.picture))) for sample in self._samples]
         if not source.path.startswith(SAMPLE):
             rows.insert(0, (source.path, case.name if case is not None else source.path.rpartition("/")[2], None))
         self.name.set_choices(rows)
@@ -65,7 +70,7 @@ class CasePanel(QWidget):
     def _spoken(self, source: CaseSource, case: Case | None) -> str:
         if case is None:
             return "Opening\N{HORIZONTAL ELLIPSIS}"
-        tip = next((text for name, _, text in self._samples if SAMPLE + name == source.path), "")
+        tip = next((sample.description for sample in self._samples if SAMPLE + sample.name == source.path), "")
         jaws = " and ".join(jaw for jaw in ("upper", "lower") if case.of(jaw) or jaw in case.scans) or "no"
         found = f"{len(case.teeth)} teeth, {jaws} jaw{'s' if ' and ' in jaws else ''}"
         if not source.path.startswith(SAMPLE):

@@ -12,6 +12,11 @@ from widgets.teeth.words import numbered, signed
 GROUPS = (("Bite", ("overjet", "overbite", "midline_", "crossbites")), ("Sides", ("molar_class_", "canine_class_")),
           ("Space", ("crowding_", "little_", "bolton_")), ("Arches", ("intercanine_", "intermolar_", "spee_")),
           ("Tip", ("tip_",)), ("Torque", ("torque_",)))
+METRICS = (("ADD", "ADD", "mm", "Mean distance of a tooth's points from where the reference setup has them, then the mean over the teeth"),
+           ("PA_ADD", "PA-ADD", "mm", "The same after one rigid movement of the whole setup onto the reference"),
+           ("CSA", "CSA", "%", "Our definition: share of teeth whose three axes all lie within 5 degrees of the reference's"),
+           ("ME_rot", "Rotation", "deg", "Mean angle between a tooth's rotation and the reference's"),
+           ("FD_cur", "Arch curves", "mm", "Our definition: discrete Frechet distance of the curves through the edges and buccal cusps, mean of the jaws"))
 Marks = tuple[tuple[str, np.ndarray], ...]
 
 
@@ -24,7 +29,21 @@ def measure_rows(outcome: Outcome) -> tuple[MeasureRow, ...]:
         if found:
             rows.append(MeasureRow("", title))
             rows += [_row(before.get(measure.id), measure) for measure in found]
-    return tuple(rows)
+    return tuple(rows + _distance_rows(outcome))
+
+
+def _distance_rows(outcome: Outcome) -> list[MeasureRow]:
+    """How far the start and the plan are from the reference setup that came with the case."""
+    if outcome.distance is None:
+        return []
+    before, now = (part.means() for part in outcome.distance)
+
+    def text(value: float | None, unit: str) -> str:
+        if value is None:
+            return "\N{EM DASH}"
+        return f"{100 * value:.0f} %" if unit == "%" else f"{value:.1f}\N{DEGREE SIGN}" if unit == "deg" else f"{value:.2f} mm"
+    return [MeasureRow("", "Against the reference setup")] + [
+        MeasureRow(name, title, text(before[name], unit), text(now[name], unit), tip=tip) for name, title, unit, tip in METRICS]
 
 
 def _row(before: Any, now: Any) -> MeasureRow:

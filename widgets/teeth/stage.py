@@ -22,7 +22,8 @@ from widgets.teeth.words import DISCLAIMER, DISCLAIMER_TIP, numbered
 
 VIEW_ROWS = (("front", "Front", "1"), ("right", "Right", "2"), ("left", "Left", "3"), ("upper", "Upper", "4"), ("lower", "Lower", "5"), ("back", "Back", "6"))
 SWITCH_ROWS = (("ghost", "Start as a ghost (G)"), ("split", "Before and after side by side (X)"), ("distance", "Colour by displacement (D)"),
-               ("occlusogram", "Occlusogram: contact with the other jaw (O)"), ("labels", "Tooth numbers (N)"), ("ruler", "Ruler (R)"),
+               ("occlusogram", "Occlusogram: contact with the other jaw (O)"), ("labels", "Tooth numbers (N)"),
+               ("landmarks", "Landmarks of the selected teeth, to be dragged (K)"), ("ruler", "Ruler (R)"),
                ("angle", "Angle (Shift+R)"))
 NUDGES = {Qt.Key.Key_Right: ("mesial", 1), Qt.Key.Key_Left: ("mesial", -1), Qt.Key.Key_Up: ("buccal", 1), Qt.Key.Key_Down: ("buccal", -1),
           Qt.Key.Key_PageUp: ("extrusion", 1), Qt.Key.Key_PageDown: ("extrusion", -1)}
@@ -38,6 +39,7 @@ class Stage(QWidget):
     dragged, touched, stroked = Signal(object), Signal(object), Signal(object)
     nudged = Signal(str, float)
     asked = Signal(str)
+    landmark_moved = Signal(int, str, object)  # number, name, [3] at the start
     moved = Signal()  # the timeline: poses are wanted for another place
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -54,6 +56,7 @@ class Stage(QWidget):
         self._poses: Poses = {}
         self._notation, self._pivot = "fdi", "crown"
         self._painted: dict[int, np.ndarray] = {}
+        self._landmarks: dict[int, dict[str, np.ndarray]] = {}
         self._lay_out()
         self._connect()
         self.switches["labels"].setChecked(True)
@@ -115,6 +118,7 @@ class Stage(QWidget):
         self.view.point_picked.connect(lambda number, point: self.touched.emit(np.asarray(point, float)))
         self.view.stroked.connect(lambda numbers, points, ended: self.stroked.emit(np.asarray(points, float)) if ended else None)
         self.view.measured.connect(self._measured)
+        self.view.marks.signals.moved.connect(self._mark_moved)
         self.view.jaws_changed.connect(self._say_jaws)
         self.timeline.moved.connect(lambda place: self.moved.emit())
 
@@ -170,6 +174,8 @@ class Stage(QWidget):
         self.scene.set_locked(locked)
         self._start.set_selected(selected)
         self._show_labels()
+        if self.switches["landmarks"].isChecked():
+            self._show_landmarks()
 
     def set_pivot(self, which: str) -> None:
         self._pivot = which
@@ -178,6 +184,9 @@ class Stage(QWidget):
 
     def show_outcome(self, outcome: Outcome) -> None:
         """Numbers that arrived after the poses."""
+        self._landmarks = outcome.landmarks
+        if self.switches["landmarks"].isChecked():
+            self._show_landmarks()
         if self.switches["occlusogram"].isChecked():
             self._clear_paint()
             for number, distances in outcome.occlusogram.items():
@@ -189,6 +198,18 @@ class Stage(QWidget):
         points = [Mark(name, tuple(map(float, rows[0])), shown=name) for name, rows in marks if len(rows) == 1]
         lines = [Line(tuple(tuple(map(float, row)) for row in rows), text=name) for name, rows in marks if len(rows) > 1]
         self.view.marks.set_marks(points, lines)
+
+    def _show_landmarks(self) -> None:
+        """Those of the selected teeth, by name; a dragged one stays where it is put."""
+        marks = [Mark(f"{number} {name}", tuple(map(float, point)), number, shown=name.replace("_", " "))
+                 for number in self.scene.selected for name, point in self._landmarks.get(number, {}).items()]
+        self.view.marks.draggable = True
+        self.view.marks.set_marks(marks)
+
+    def _mark_moved(self, name: str, point: object, ended: bool) -> None:
+        if ended and self.switches["landmarks"].isChecked():
+            number, _, landmark = name.partition(" ")
+            self.landmark_moved.emit(int(number), landmark, point)
 
     # seeing ----------------------------------------------------------------------------------------------------------
     def look(self, view: str) -> None:
@@ -222,6 +243,9 @@ class Stage(QWidget):
             QTimer.singleShot(0, self, self._refit)  # the halves have their sizes then
         elif name == "labels":
             self._show_labels()
+        elif name == "landmarks":
+            self.view.marks.draggable = state
+            self._show_landmarks() if state else self.view.marks.set_marks()
         elif name in ("ruler", "angle"):
             self._use_tool()
         else:
@@ -248,7 +272,7 @@ class Stage(QWidget):
 
     def _say_legend(self) -> None:
         words = {"distance": "Dark to bright: moved least to most", "occlusogram": "Green: light contact, yellow: firm, red: overlap",
-                 "ruler": "Click two points", "angle": "Click three points; the angle is at the second"}
+                 "landmarks": "Drag a landmark over its tooth", "ruler": "Click two points", "angle": "Click three points; the angle is at the second"}
         self.legend.setText(next((text for name, text in words.items() if self.switches[name].isChecked()), ""))
 
     def _measured(self, tool: str, value: float) -> None:

@@ -1,7 +1,8 @@
 """The selected teeth: six numbers each, lock, extract, reset."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QIntValidator
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth import fdi
 from engines.teeth.moves import Move
@@ -24,6 +25,7 @@ class ToothPanel(QWidget):
     held = Signal(bool)
     asked = Signal(str)
     pivot_chosen = Signal(object)
+    span_changed = Signal(int, int)  # first and last stage, set by hand
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +63,25 @@ class ToothPanel(QWidget):
         column.addWidget(about)
         column.addWidget(self.pivot)
         column.addLayout(row)
+        self.known = Caption("", tokens.CAPTION_PX, "muted")
+        self.known.setWordWrap(True)
+        self.known.setToolTip("What studies found of such movements afterwards. A plan shows what is planned, not what will happen.")
+        self.span = QWidget()
+        stages = QHBoxLayout(self.span)
+        stages.setContentsMargins(0, 0, 0, 0)
+        stages.addWidget(Caption("Moves in stages"))
+        self.ends = (QLineEdit(), QLineEdit())
+        for field, name in zip(self.ends, ("First stage", "Last stage"), strict=True):
+            field.setValidator(QIntValidator(1, 999, field))
+            field.setFixedSize(48, tokens.CONTROL_PX)
+            field.setAccessibleName(name)
+            field.editingFinished.connect(self._span)
+        stages.addWidget(self.ends[0])
+        stages.addWidget(Caption("to"))
+        stages.addWidget(self.ends[1])
+        stages.addStretch(1)
+        column.addWidget(self.span)
+        column.addWidget(self.known)
         column.addStretch(1)
         self.empty = Caption("Click a tooth in the picture or in the chart. Ctrl+click adds others.", ink="muted")
         self.empty.setWordWrap(True)
@@ -71,7 +92,23 @@ class ToothPanel(QWidget):
         self.extract.clicked.connect(lambda: self.asked.emit("extract"))
         self.pair.clicked.connect(lambda: self.asked.emit("pair"))
         self.pivot.changed.connect(self.pivot_chosen)
+        self._shown: tuple[int, int] | None = None
         self.show_teeth((), Move(), "fdi")
+        self.show_stages(None, "")
+
+    def show_stages(self, span: tuple[int, int] | None, known: str) -> None:
+        """span: first and last stage of the first tooth, None without stages; known: what is known of the predictability of its movements."""
+        self.span.setVisible(span is not None)
+        for field, value in zip(self.ends, span or (1, 1), strict=True):
+            field.setText(str(value))
+        self._shown = span
+        self.known.setText(known)
+        self.known.setVisible(bool(known))
+
+    def _span(self) -> None:
+        first, last = (int(field.text() or 1) for field in self.ends)
+        if (first, last) != self._shown and first <= last:
+            self.span_changed.emit(first, last)
 
     def show_teeth(self, selected: tuple[int, ...], move: Move, notation: str, locked: bool = False, extracted: bool = False) -> None:
         """selected: FDI numbers, the first one is `move`'s."""

@@ -66,10 +66,11 @@ class Work(QObject):
     # fit -------------------------------------------------------------------------------------------------------------
     def fit(self) -> None:
         workspace = self._workspace
-        if workspace.case is None or not workspace.case.of(workspace.arches.jaw):
+        form = workspace.arches.form()
+        if workspace.case is None or form is None:
             return
         workspace.stage.timeline.to_planned()
-        self._submit("fit", FitTask(self._document.request, (workspace.arches.jaw,), workspace.controls.strength.value / 100))
+        self._submit("fit", FitTask(self._document.request, form, workspace.controls.strength.value / 100))
 
     def _have_fit(self, moves: dict[int, Move], request: TeethRequest) -> None:
         if request.case != self._document.request.case:

@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from engines.teeth import editing, fdi
+from engines.teeth import samples as shipped
 from engines.teeth.case import Case, Poses
 from engines.teeth.outcome import Ask, Outcome
 from engines.teeth.poses import poses_of
 from engines.teeth.request import SAMPLE, CaseSource, Plan, TeethRequest
-from engines.teeth.samples import rows as sample_rows
 from widgets.tabs import Tabs
 from widgets.teeth import rows
 from widgets.teeth.arches import Arches
@@ -49,7 +49,7 @@ class TeethWorkspace(QWidget):
         self._notation, self._pivot, self._gesture = "fdi", "crown", ""
         self._before: Poses = {}  # where the teeth stood when a drag began
         self._told: tuple[str, ...] = ()
-        self.controls, self.stage = Controls(sample_rows(samples)), Stage()
+        self.controls, self.stage = Controls(tuple(shipped.read(name, samples) for name in shipped.names())), Stage()
         self.tooth, self.measures, self.contacts, self.table = ToothPanel(), MeasureList(), ContactList(), MovementTable()
         self.arches = Arches(self.controls, document, self)
         self.work = Work(self, document, background)
@@ -95,6 +95,7 @@ class TeethWorkspace(QWidget):
         self.tooth.held.connect(self._held)
         self.tooth.asked.connect(lambda word: self.commands()[f"teeth.{word}"]())
         self.tooth.pivot_chosen.connect(self._set_pivot)
+        self.tooth.span_changed.connect(self._set_span)
         self.table.edited.connect(self._typed)
         self.table.picked.connect(lambda number: self.pick(number, False))
         self.contacts.chosen.connect(self._fly_to)
@@ -108,6 +109,7 @@ class TeethWorkspace(QWidget):
         self.stage.nudged.connect(self._nudge)
         self.stage.asked.connect(lambda word: self.submit() if word == "occlusion" else self.commands()[f"teeth.{word}"]())
         self.stage.moved.connect(self.show_place)
+        self.stage.landmark_moved.connect(self._set_landmark)
         controls.gum.changed.connect(lambda value: self.stage.set_gum_opacity(value / 100))
         controls.opening.changed.connect(self.stage.open_jaw)
         controls.clip.changed.connect(lambda value: self.stage.clip(value / 100))
@@ -126,7 +128,7 @@ class TeethWorkspace(QWidget):
     def commands(self) -> dict[str, Callable[..., object]]:
         views = {f"teeth.{view}": lambda view=view: self.stage.look(view) for view in VIEWS}
         switches = {f"teeth.{name}": lambda *on, name=name: self.stage.switch(name, *on)
-                    for name in ("ghost", "split", "distance", "occlusogram", "labels", "ruler", "angle")}
+                    for name in ("ghost", "split", "distance", "occlusogram", "labels", "landmarks", "ruler", "angle")}
         return views | switches | {
             "teeth.jaws": self.stage.next_jaws, "teeth.play": self.stage.timeline.play.toggle,
             "teeth.all": lambda: self.select(tuple(self.case.teeth) if self.case else ()), "teeth.pair": self._select_pair,
@@ -291,6 +293,7 @@ class TeethWorkspace(QWidget):
     def _show_selection(self) -> None:
         plan, first = self.plan, self.selected[0] if self.selected else 0
         self.tooth.show_teeth(self.selected, plan.move(first), self._notation, first in plan.locked, first in plan.extracted)
+        self.tooth.show_stages(self.work.staging.spans.get(first) if self.work.staging is not None else None, _predicted(plan, first))
         self.stage.show_selection(self.selected, plan.locked, self._notation)
         self.table.show_plan(tuple(self.case.teeth) if self.case else (), plan, self._notation)
         self._show_chart()
@@ -363,6 +366,17 @@ class TeethWorkspace(QWidget):
             self.propose(replace(request, active=1 - request.active), "other plan")
 
     # seeing ----------------------------------------------------------------------------------------------------------
+    def _set_span(self, first: int, last: int) -> None:
+        """The stages in which the selected teeth move, set by hand."""
+        others = tuple(span for span in self.plan.spans if span[0] not in self.selected)
+        self.edit(replace(self.plan, spans=(*others, *((number, first, last) for number in self.selected))), "stages of a tooth")
+        self.work.make_stages()
+
+    def _set_landmark(self, number: int, name: str, point: Any) -> None:
+        request = self._document.request
+        others = tuple(mark for mark in request.landmarks if mark[:2] != (number, name))
+        self.propose(replace(request, landmarks=(*others, (number, name, tuple(map(float, point))))), f"{name.replace('_', ' ')} of {number}")
+
     def _fly_to(self, first: int, second: int) -> None:
         contact = next((c for c in (self.outcome.contacts if self.outcome else ()) if (c.first, c.second) == (first, second)), None)
         if contact is not None:
@@ -371,6 +385,13 @@ class TeethWorkspace(QWidget):
 
     def _show_measure(self, name: str) -> None:
         self.stage.show_marks(rows.marks(self.outcome, name) if self.outcome is not None and name else ())
+
+
+def _predicted(plan: Plan, number: int) -> str:
+    """What the literature found of such movements, where it says anything."""
+    from engines.teeth import predictability
+
+    return " ".join(dict.fromkeys(figure.text for figure in predictability.marks(plan).get(number, {}).values()))
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:
