@@ -40,7 +40,7 @@ class Open:
 
     def __init__(self, bench, weights):
         self.document, self.worker, self.background, self.workspace = bench.document, bench.worker, bench.background, bench.workspace
-        self.desk, self.page = self.workspace.quality_desk, self.workspace.quality
+        self.desk, self.page = self.workspace.pages.quality_desk, self.workspace.pages.quality
         self.desk._weights, self.desk._cache = weights, str(weights.parent / "cache")
         self.document.replace(replace(self.document.request, a=Sampling(model="fashion-mnist", mode="cfg")), "model")
         self.workspace.commands()["guidance.quality"]()
