@@ -76,6 +76,7 @@ class Pages(QObject):
         controls.quality_asked.connect(self.toggle_quality)
         self.quality.adopted.connect(self._adopt_point)
         self.quality.left.connect(self.leave)
+        self.quality.model_asked.connect(controls.choose_model)
 
     def commands(self) -> dict[str, Callable[..., object]]:
         return {"guidance.grid": self.toggle_grid, "guidance.atlas": self.toggle_atlas, "guidance.quality": self.toggle_quality}

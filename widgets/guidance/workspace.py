@@ -248,7 +248,7 @@ class GuidanceWorkspace(QWidget):
         filmed = [key for key, found in self._results.items() if film_frames.has_film(found)]
         for key in filmed[:-FILMS]:
             self._results[key] = film_frames.without_film(self._results[key])
-        self.history.add(outcome.request, adopt.thumbnail(outcome))
+        self.history.add(outcome.request, adopt.thumbnail(outcome), tuple(bool(side.ratios) for side in outcome.sides))
         if _key(outcome.request) == _key(self._document.request):
             self.history.show_current(self._document.request)
             self._show_finished(outcome)
