@@ -125,6 +125,7 @@ class Controls(QScrollArea):
         self.timesteps.released.connect(self.released)
         self.timesteps.compare_asked.connect(self.compare_plain)
         self.timesteps.tune_asked.connect(self.tuning_asked)
+        self.timesteps.remarked.connect(lambda: QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.timesteps.about)))
         self.quality = QPushButton("Quality against steps")
         self.quality.setToolTip("What every sampler, step count and mode was measured to be worth; the best for a number of evaluations (Q)")
         self.quality.clicked.connect(self.quality_asked)

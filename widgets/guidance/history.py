@@ -11,7 +11,8 @@ from widgets import glyphs, tokens
 from widgets.guidance import catalog
 from widgets.paint import color, focus_ring, font
 
-LENGTH, THUMB_PX, FOOT_PX, BAND_PX = 40, 64, 16, 15
+LENGTH, THUMB_PX, FOOT_PX = 40, 64, 16
+BAND_PX, BAND_FONT_PX = 14, 10  # two words side by side fit a thumbnail
 SHORT = {"calibrated": "Calib.", "zero-star": "Zero*"}  # words too long for a thumbnail
 
 
@@ -78,6 +79,7 @@ class Thumb(QAbstractButton):
             band = QRectF(2, THUMB_PX - BAND_PX - 2, THUMB_PX - 4, BAND_PX)
             painter.fillRect(band, color("panel", 0.88))
             painter.setPen(color("text"))
+            painter.setFont(font(BAND_FONT_PX))
             painter.drawText(band, Qt.AlignmentFlag.AlignCenter, times.replace(" | ", "|"))
         if self.seen.starred:
             painter.drawPixmap(QRectF(THUMB_PX - 20, 2, 18, 18).toRect(), glyphs.pixmap("starred", tokens.current().warn))

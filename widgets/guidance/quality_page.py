@@ -107,7 +107,7 @@ class QualityPage(QWidget):
         self.more = QPushButton("Measure more\N{HORIZONTAL ELLIPSIS}")
         self.more.setCheckable(True)
         self.more.setToolTip("Measure other settings in the background")
-        self.more.toggled.connect(self._open_setup)
+        self.more.toggled.connect(lambda _: self.refresh())
         self.save = GlyphButton("save", "Save the plot", "Save the plot as PNG, SVG or CSV")
         self.save.clicked.connect(lambda: forms_menu(self.plot, self.plot.saved.emit, self.plot.save_failed.emit).popup(
             self.save.mapToGlobal(self.save.rect().bottomLeft())))
@@ -232,9 +232,9 @@ class QualityPage(QWidget):
         self._pages.setCurrentIndex(0 if found.rows else 1)
         if not found.rows:
             self._show_plate(busy, reason, problem)
-        self.more.setVisible(not reason and not busy)
+        self.more.setVisible(not reason and not busy and (bool(found.rows) or self.more.isChecked()))  # else the page itself offers it
         self._open_setup(self.more.isChecked() and not reason and not busy)
-        self.save.setEnabled(bool(found.rows))
+        self.save.setVisible(bool(found.rows))
         self._busy.setVisible(busy)
         self._offer(found)
         self._greet(found)

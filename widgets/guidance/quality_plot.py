@@ -29,6 +29,7 @@ HUES = dict(zip(SAMPLERS, (0, 161, -54, 101, -124, 56, -167), strict=True))  # d
 TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 40, 60, 80, 100, 120, 160, 200, 300, 400)
 TICK_GAP = 0.085  # of the axis
 WIDE = 2.0  # highest over lowest value from which a logarithmic axis shows more
+SHARES, MOST_SHARES, LEAST_AIR = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2), 7, 0.02  # steps of an axis of accuracies; room around a single point
 LEAST_PX = 200  # the plot's width before it is laid out
 
 
@@ -47,6 +48,14 @@ def wide(points: Sequence[Point], measure: str) -> bool:
     """Whether distances differ so much that a logarithmic axis shows more of them."""
     values = [p.value("frechet") for p in points] if measure == "frechet" else []
     return bool(values) and max(values) >= WIDE * min(values)
+
+
+def shares(low: float, high: float) -> list[tuple[float, str]]:
+    """Ticks of an axis of accuracies, none beyond 100 %."""
+    high = min(high, 1.0)
+    step = next((step for step in SHARES if (high - low) / step <= MOST_SHARES), SHARES[-1])
+    values = [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    return [(value, f"{100 * value:g} %") for value in values]
 
 
 class QualityPlot(Plot):
@@ -106,6 +115,7 @@ class QualityPlot(Plot):
         measure = self.found.measure
         item.setLabel("left", words.Y_LABELS[measure], **{"color": tokens.current().muted, "font-size": f"{tokens.CAPTION_PX}px"})
         item.getAxis("left").setWidth(56)
+        item.getAxis("left").enableAutoSIPrefix(False)
         self._floor(item)
         for (sampler, mode, tuned), found in self.lines():
             x, y = np.array([p.nfe for p in found]), np.array([p.value(measure) for p in found])
@@ -211,8 +221,8 @@ class QualityPlot(Plot):
             item.getAxis("left").setTicks([[(math.log10(v), word(v)) for v in named], [(math.log10(v), "") for v in small(bottom - pad, top + pad)]])
         else:
             bottom, top = min(y), max(y)
-            pad = max(0.06 * (top - bottom), 0.005)
-            item.getAxis("left").setTicks(None)
+            pad = max(0.06 * (top - bottom), LEAST_AIR)
+            item.getAxis("left").setTicks([shares(bottom - pad, top + pad), []] if measure == "accuracy" else None)
         foot = QFontMetricsF(font(tokens.CAPTION_PX)).height() * 1.5 / max(1.0, box.height()) * (top - bottom) if self._below is not None else 0.0
         box.setYRange(bottom - pad - foot, top + pad, padding=0)
         self._place_names(box)

@@ -29,19 +29,20 @@ def plain(settings: Sampling) -> Sampling:
 
 
 class TunedTimesteps(QWidget):
-    """`toggled(on)`, `proposed(ratios, text, gesture)` (empty ratios: the file's), `released` ends a gesture, `compare_asked`, `tune_asked`."""
+    """`toggled(on)`, `proposed(ratios, text, gesture)` (empty ratios: the file's), `released` ends a gesture, `compare_asked`, `tune_asked`, `remarked`."""
 
     toggled = Signal(bool)
     proposed = Signal(object, str, object)
     released = Signal()
     compare_asked = Signal()
     tune_asked = Signal()
+    remarked = Signal()  # `about` says something of a typed number
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Tuned timesteps, editor")
         self._settings, self._side = Sampling(), Side(Sampling())
-        self._standing = "", False  # what the ratios are, and whether that is a warning
+        self._standing, self._held, self._warned = "", "", False  # what the ratios are, what became of them in the run, whether that is a warning
         self.switch, self.compare, self.tune = (QPushButton(word, self) for word in ("Tuned timesteps", "Compare with plain", "Tune\N{HORIZONTAL ELLIPSIS}"))
         self.switch.setToolTip(TIP)
         self.compare.setToolTip("The other side becomes the same without tuned timesteps, from the same noise")
@@ -147,7 +148,8 @@ class TunedTimesteps(QWidget):
             text = f"Tuned, from {where}." + "".join(f" {note[0].upper()}{note[1:]}." for note in told)
         else:
             text = f"{missing} The pictures are plain: drag a point, or tune." if missing else "Looking for tuned timesteps\N{HORIZONTAL ELLIPSIS}"
-        self._standing = text + "".join(f" {note[0].upper()}{note[1:]}." for note in held), bool(held) or bool(missing and not settings.ratios)
+        self._standing, self._held = text, "".join(f" {note[0].upper()}{note[1:]}." for note in held)
+        self._warned = bool(held) or bool(missing and not settings.ratios)
         self._show_point()
 
     def _show_point(self) -> None:
@@ -161,10 +163,9 @@ class TunedTimesteps(QWidget):
     def _tell(self) -> None:
         """What was said of a typed number, as long as it still holds; else what the ratios are."""
         ratios, index, remark = self._remark
-        fresh = remark and (ratios, index) == (self.canvas.ratios, self.canvas.selected)
-        text, warned = self._standing
-        self.about.set_ink("warn" if fresh or warned else "muted")
-        self.about.setText(remark if fresh else text)
+        fresh = bool(remark) and (ratios, index) == (self.canvas.ratios, self.canvas.selected)
+        self.about.set_ink("warn" if fresh or self._warned else "muted")
+        self.about.setText((remark if fresh else self._standing) + self._held)
 
     # proposing -------------------------------------------------------------------------------------------------------
     def _on_typed(self) -> None:
@@ -184,6 +185,8 @@ class TunedTimesteps(QWidget):
                 remark = f"\N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK} is no number: the ratio stays {before:.4f}."
             self._remark = self.canvas.ratios, self.canvas.selected, remark
         self._show_point()
+        if self._remark[2]:
+            self.remarked.emit()
 
 
 def _ground(settings: Sampling) -> tuple:
