@@ -153,7 +153,7 @@ class GuidanceWorkspace(QWidget):
 
     def shows(self, ticket: int) -> bool:
         """Whether the page in sight itself says what became of a background task, so that nobody has to say it again."""
-        return self.training.isVisible() and self.training.follows(ticket)
+        return any(page.isVisible() and page.follows(ticket) for page in (self.training, self.tuning.page))
 
     def kept(self) -> dict[str, Any]:
         starred, training = self.history.starred(), self.training.kept()
