@@ -1,5 +1,6 @@
 """Names beside the lines of the quality plot: one a sampler, left of its cheapest points, none over another."""
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtGui import QFontMetricsF
@@ -23,9 +24,9 @@ def firsts(points: Sequence[Point], measure: str) -> dict[str, tuple[float, list
 
 
 def size(sampler: str) -> tuple[float, float]:
-    """Width and height of a sampler's name, in pixels."""
+    """Width of a sampler's name and the height of its line, in whole pixels."""
     metrics = QFontMetricsF(font(tokens.CAPTION_PX))
-    return metrics.horizontalAdvance(SAMPLER_WORDS[sampler]), metrics.height()
+    return math.ceil(metrics.horizontalAdvance(SAMPLER_WORDS[sampler])), math.ceil(metrics.height()) + 1
 
 
 def dodged(wanted: Sequence[float], pitch: float, low: float, high: float) -> list[float]:
