@@ -299,6 +299,8 @@ class QualityPage(QWidget):
         notes = [problem] if problem else []
         if found.rows and found.gamma_1 != self._settings.gamma_1:
             notes.append(f"Measured at {words.G1} {found.gamma_1:g}; yours is {self._settings.gamma_1:g}, where the order may differ.")
+        if found.rows and found.measure == "accuracy" and self.desk.accuracy_only():
+            notes.append(f"{model_word(self._settings.model)} has too few pictures for a Frechet distance; class accuracy stands in.")
         if found.measure == "frechet" and found.floor is None and found.rows:
             notes.append(f"{words.floor_word(found).capitalize()}.")
         self.note.setText(" ".join(notes))

@@ -14,6 +14,7 @@ from engines.guidance import quality_table
 from engines.guidance.quality_table import Measured, Row, Table
 from engines.guidance.request import Sampling
 from widgets import plot_files
+from widgets.guidance import quality_plot
 from widgets.guidance import quality_words as words
 from widgets.guidance.quality_desk import QualityDesk
 from widgets.guidance.quality_labels import dodged
@@ -233,6 +234,12 @@ def test_a_set_too_small_for_a_distance_says_so_and_leads_on(bench, weights):
     page.plate_measure.click()
     assert page.setup.isVisible() and page.setup.count.currentData() == 500 and not page.plate_measure.isVisible() and page.more.isVisible()
     page.more.click()
+    bare = {"frechet": None, "precision": None, "recall": None}
+    bench.desk._own["emoji3d"] = Table("emoji3d", "e", (Measured(3.0, 196, None, "", (row(**bare),)),))
+    bench.desk.changed.emit()
+    assert page.note.text().startswith("Emoji 3D has too few pictures for a Frechet distance")  # and its accuracies say why they are what they are
+    bench.desk._own.clear()
+    bench.desk.changed.emit()
     page.plate_other.click()
     assert bench.document.request.a.model == "fashion-mnist" and page.isVisible() and page.found().rows
     bench.document.undo_stack.undo()
@@ -344,6 +351,7 @@ def test_accuracy_stands_in_where_there_is_no_distance(bench):
     bench.desk.changed.emit()
     assert bench.page.plot.table()[1] and not bench.page.log.isVisible()
     assert bench.page.plot.view().getPlotItem().getAxis("left").labelText == "accuracy (high is good)"
+    assert [word for _, word in quality_plot.shares(0.9, 1.02)] == ["90 %", "92 %", "94 %", "96 %", "98 %", "100 %"]
     bench.page.most.setText("20")
     assert bench.page.best_words.full() == "Euler, 10 steps, CFG   95.0%"
 
