@@ -22,6 +22,8 @@ class TeethEngine:
         self._samples = samples
         self._opened: tuple[CaseSource, Case] | None = None
         self._prepared: dict[str, Any] = {}  # of the case that is open: landmarks, measures at the start
+        self._files: tuple[CaseSource, Case] | None = None
+        self._scans: dict[str, Any] = {}  # segmentation.Segmenter of its scans, by jaw
         self._bodies: dict[CaseSource, Any] = {}  # contacts.Contacts of that case
         self._reading, self._building = RLock(), RLock()
 
@@ -97,6 +99,15 @@ class TeethEngine:
         return self._prepared[kind][1]
 
     def _read(self, source: CaseSource, job: Job) -> Case:
+        """The files once, and what a person said about them as often as that changes."""
+        from engines.teeth import rereading
+
+        files = replace(source, renumbered=(), clicks=())
+        if self._files is None or self._files[0] != files:
+            self._files, self._scans = (files, self._read_files(files, job)), {}
+        return rereading.reread(self._files[1], source, self._scans, job)
+
+    def _read_files(self, source: CaseSource, job: Job) -> Case:
         from engines.teeth import opening, samples
 
         if source.path.startswith(SAMPLE):
@@ -109,4 +120,5 @@ class TeethEngine:
         return case
 
     def close(self) -> None:
-        self._opened, self._prepared, self._bodies = None, {}, {}
+        self._opened = self._files = None
+        self._prepared, self._bodies, self._scans = {}, {}, {}

@@ -25,6 +25,7 @@ class Odontogram(QWidget):
 
     picked = Signal(int, bool)
     asked = Signal(str, int)
+    renumbered = Signal(int, int)  # the number it has, the one it should have (0 = no tooth)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,6 +102,11 @@ class Odontogram(QWidget):
         for word, text in (("lock", "Unlock" if what == "locked" else "Lock"), ("extract", "Put back" if what == "extracted" else "Extract"),
                            ("reset", "Reset to start"), ("pair", "Select with its mirror tooth")):
             menu.addAction(text, lambda word=word: self.asked.emit(word, number))
+        numbers = menu.addMenu("This is tooth")
+        row = fdi.UPPER if fdi.is_upper(number) else fdi.LOWER
+        for other in row:
+            numbers.addAction(f"{numbered(other, self._notation)}  {fdi.name(other)}", lambda other=other: self.renumbered.emit(number, other))
+        numbers.addAction("no tooth", lambda: self.renumbered.emit(number, 0))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(event.globalPos())
 

@@ -168,6 +168,18 @@ class Opening(QObject):
         request = self._document.request
         self._workspace.propose(replace(request, case=replace(request.case, **values)), text)
 
+    def renumber(self, number: int, meant: int) -> None:
+        """Another number for a tooth; one that has it already takes this one's."""
+        case = self._workspace.case
+        if case is None or number == meant:
+            return
+        pairs = dict(self._document.request.case.renumbered)
+        found = {new: old for old, new in pairs.items()}  # the number in the files of a tooth that has another one now
+        pairs[found.get(number, number)] = meant
+        if meant in case.teeth:
+            pairs[found.get(meant, meant)] = number
+        self._source("tooth number", renumbered=tuple(sorted((old, new) for old, new in pairs.items() if old != new)))
+
     # orientation -----------------------------------------------------------------------------------------------------
     def orient(self) -> None:
         if self._workspace.case is not None:

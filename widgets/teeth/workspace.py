@@ -88,6 +88,7 @@ class TeethWorkspace(QWidget):
         controls.case.answered.connect(self._answered)
         controls.chart.picked.connect(self.pick)
         controls.chart.asked.connect(self._asked_of_tooth)
+        controls.chart.renumbered.connect(self.opening.renumber)
         controls.notation_chosen.connect(self._set_notation)
         controls.limits_changed.connect(lambda limits: self.propose(replace(self._document.request, limits=limits), "limits", "limits"))
         controls.patient_changed.connect(lambda patient: self.propose(replace(self._document.request, patient=patient), "patient"))
