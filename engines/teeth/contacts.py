@@ -128,6 +128,11 @@ class Contacts:
         """Where the frame of every tooth that has a pose stands, [4, 4]; teeth without one are not in the mouth."""
         return {number: poses[number] @ self.case.teeth[number].frame for number in self.numbers if number in poses}
 
+    def sphere(self, number: int, poses: Poses) -> tuple[np.ndarray, float]:
+        """A ball that holds the tooth: its centre [3] in the world and its radius, mm."""
+        self.build()
+        return self.frames({number: poses[number]})[number][:3, 3], self._bodies[number].reach
+
     def rows(self, poses: Poses) -> dict[str, list[int]]:
         """The teeth of each jaw that have a pose, from the patient's right to the left."""
         return {which: [number for number in self.numbers if number in poses and jaw(number) == which] for which in JAWS}
