@@ -1,4 +1,4 @@
-"""vernier teeth generate: a made dentition as files, one mesh a tooth, the gums and case.json."""
+"""vernier teeth generate | inspect: a made dentition as files; what is in a case."""
 
 import argparse
 import json
@@ -29,6 +29,31 @@ def add_parsers(subparsers: Any) -> None:
     made.add_argument("--format", choices=FORMATS, default="stl")
     made.add_argument("--numbering", choices=("fdi", "universal"), default="fdi")
     made.set_defaults(run=generate)
+    seen = verbs.add_parser("inspect", help="what is in a case: jaws, teeth, numbering, units, axes, and what is in doubt")
+    add_case(seen)
+    seen.set_defaults(run=inspect)
+
+
+def add_case(parser: argparse.ArgumentParser) -> None:
+    """CASE and how to read it."""
+    parser.add_argument("case", type=Path, metavar="CASE", help="a folder, an archive or a mesh file")
+    parser.add_argument("--numbering", choices=("fdi", "universal"), help="otherwise found out")
+    parser.add_argument("--units", choices=("mm", "cm", "m", "inch"), help="otherwise found out")
+    parser.add_argument("--orientation", type=float, nargs=16, metavar="X", help="4 x 4 row by row, the files' axes in mm to the world's; otherwise found out")
+
+
+def open_case(args: argparse.Namespace, job: Job) -> Any:
+    """The case that add_case's options name."""
+    from engines.teeth import opening
+
+    return opening.open_case(args.case, args.numbering, args.units, args.orientation, job)
+
+
+def inspect(args: argparse.Namespace, job: Job) -> dict[str, Any]:
+    """The case in numbers and words."""
+    from engines.teeth import opening
+
+    return opening.describe(open_case(args, job))
 
 
 def generate(args: argparse.Namespace, job: Job) -> dict[str, Any]:

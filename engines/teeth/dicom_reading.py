@@ -1,0 +1,27 @@
+"""Reads a DICOM Encapsulated STL object [DICOM PS3.3 A.85.1]: an STL inside, with its units beside."""
+
+import io
+from dataclasses import replace
+
+from engines.job import EngineError
+from engines.teeth import mesh_reading
+from engines.teeth.mesh_reading import Surface
+
+STL_CLASS = "1.2.840.10008.5.1.4.1.1.104.3"
+UNITS = {"mm": "mm", "cm": "cm", "m": "m", "[in_i]": "inch"}  # UCUM codes
+
+
+def read(data: bytes, name: str) -> Surface:
+    """The STL inside; its unit is told where the object states it. EngineError for any other kind of DICOM object."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        found = pydicom.dcmread(io.BytesIO(data))
+        kind, inside = str(found.get("SOPClassUID", "")), found.get("EncapsulatedDocument")
+        units = str(found.MeasurementUnitsCodeSequence[0].CodeValue) if found.get("MeasurementUnitsCodeSequence") else ""
+    except (InvalidDicomError, AttributeError, NotImplementedError, OSError, AssertionError) as error:
+        raise ValueError(f"no DICOM object can be read from it ({str(error)[:80]})") from error
+    if kind != STL_CLASS or not isinstance(inside, bytes):
+        raise EngineError(f"{name} is a DICOM file of another kind: no STL is encapsulated in it.", "Export the scan as STL, PLY or DICOM Encapsulated STL.")
+    return replace(mesh_reading.binary_stl(inside, name), unit=UNITS.get(units, ""))

@@ -1,0 +1,136 @@
+"""Tooth labels of a scan: out of cell or vertex arrays and the JSON files of public data sets, and the scan cut along them into crowns and gum."""
+
+from typing import Any
+
+import numpy as np
+
+from engines.teeth.mesh import Mesh
+from engines.teeth.mesh_reading import Surface
+
+NAMES = ("label", "labels", "predictedid", "predicted_id", "universal_id", "universalid", "fdi", "toothid", "tooth_id", "tooth", "toothlabel", "segmentation",
+         "scalar_label", "scalar_labels", "materialids", "scalars", "class", "instance", "object_id")
+MOST = 40  # different labels; more is no numbering of teeth
+SMALL_PART, CELL_SHARE = 0.05, 0.02  # an island below this share of its tooth is gum; a labelled point must lie so near to a vertex, as share of the scan
+
+
+def of_faces(surface: Surface) -> np.ndarray | None:
+    """[F] int: the tooth label of each face, 0 and less = gum; None where no array looks like labels."""
+    for values, on_vertices in ((surface.face_values, False), (surface.vertex_values, True)):
+        by_name = {key.lower().replace(" ", "_"): value for key, value in values.items()}
+        for name in NAMES:
+            value = by_name.get(name)
+            if value is not None and _whole(value):
+                labels = np.round(np.asarray(value, np.float64)).astype(np.int64)
+                return majority(labels[surface.mesh.faces]) if on_vertices else labels
+    return None
+
+
+def _whole(value: np.ndarray) -> bool:
+    value = np.asarray(value, np.float64)
+    if not len(value) or not np.isfinite(value).all() or np.abs(value - np.round(value)).max() > 1e-3 or np.abs(value).max() > 1000:
+        return False
+    return 1 < len(np.unique(np.round(value))) <= MOST
+
+
+def majority(three: np.ndarray) -> np.ndarray:
+    """[F] out of [F, 3]: what two of the three say; the first where all differ."""
+    return np.where(three[:, 1] == three[:, 2], three[:, 1], three[:, 0])
+
+
+def of_json(values: Any) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """Labels of a JSON file: one number a vertex [Teeth3DS: labels], or points by FDI word [TADPM: segmentation[FDI].vertices]; (None, {}) for anything else.
+
+    ValueError where the numbers are not numbers.
+    """
+    if not isinstance(values, dict):
+        return None, {}
+    if isinstance(values.get("labels"), list):
+        return np.array(values["labels"], np.float64).round().astype(np.int64).reshape(-1), {}
+    points = {}
+    parts = values.get("segmentation")
+    for word, part in parts.items() if isinstance(parts, dict) else ():
+        listed = part.get("vertices") if isinstance(part, dict) else part
+        if isinstance(listed, list) and listed:
+            points[str(word)] = np.array(listed, np.float64).reshape(-1, 3)
+    return None, points
+
+
+def from_points(mesh: Mesh, points: dict[str, np.ndarray]) -> np.ndarray:
+    """[F] int labels: every labelled point marks the vertex nearest to it, every face has what most of its corners have. Words must be digits."""
+    vertices = mesh.vertices.astype(np.float64)
+    reach = CELL_SHARE * float(np.linalg.norm(np.ptp(vertices, axis=0)))
+    found = np.zeros(len(vertices), np.int64)
+    nearest = np.full(len(vertices), np.inf)
+    for word, places in points.items():
+        at, distance = _nearest(vertices, places, reach)
+        order = np.argsort(-distance)  # the nearest writes last
+        order = order[np.isfinite(distance[order]) & (distance[order] <= nearest[at[order]])]
+        found[at[order]], nearest[at[order]] = int(word), distance[order]
+    return majority(found[mesh.faces])
+
+
+def _nearest(vertices: np.ndarray, places: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the nearest vertex and its distance, inf beyond `reach`: exact places by hash first, the rest among the 27 cells around."""
+    index, distance = np.zeros(len(places), np.int64), np.full(len(places), np.inf)
+    exact = {point: k for k, point in enumerate(map(tuple, vertices.astype(np.float32).tolist()))}
+    hits = np.array([exact.get(point, -1) for point in map(tuple, places.astype(np.float32).tolist())], np.int64)
+    index[hits >= 0], distance[hits >= 0] = hits[hits >= 0], 0.0
+    rest = np.flatnonzero(hits < 0)
+    if not len(rest):
+        return index, distance
+    size = max(reach / 4, 1e-9)
+    low = vertices.min(0)
+    home, wanted = (np.floor((part - low) / size).astype(np.int64) for part in (vertices, places[rest]))
+    spread = home.max(0) + 3
+    inside = ((wanted >= -1) & (wanted <= spread)).all(1)
+    rest, wanted = rest[inside], wanted[inside]
+
+    def key(cells: np.ndarray) -> np.ndarray:
+        return ((cells[:, 0] + 2) * (spread[1] + 5) + cells[:, 1] + 2) * (spread[2] + 5) + cells[:, 2] + 2
+    order = np.argsort(key(home), kind="stable")
+    ordered = key(home)[order]
+    for step in np.stack(np.meshgrid(*[(-1, 0, 1)] * 3), -1).reshape(-1, 3):
+        begin, end = (np.searchsorted(ordered, key(wanted + step), side) for side in ("left", "right"))
+        for k in range(int((end - begin).max(initial=0))):
+            has = begin + k < end
+            candidate = order[np.minimum(begin + k, len(order) - 1)]
+            far = np.where(has, np.linalg.norm(vertices[candidate] - places[rest], axis=1), np.inf)
+            better = far < distance[rest]
+            index[rest[better]], distance[rest[better]] = candidate[better], far[better]
+    return index, distance
+
+
+def split(mesh: Mesh, labels: np.ndarray) -> tuple[dict[int, Mesh], Mesh]:
+    """Crowns by label and the gum (what is labelled 0 or less, and islands that lie apart from their tooth)."""
+    labels = labels.copy()
+    for label in np.unique(labels[labels > 0]):
+        faces = np.flatnonzero(labels == label)
+        parts = components(mesh.faces[faces])
+        counts = np.bincount(parts)
+        labels[faces[counts[parts] < SMALL_PART * len(faces)]] = 0
+    return {int(label): part(mesh, labels == label) for label in np.unique(labels[labels > 0])}, part(mesh, labels <= 0)
+
+
+def part(mesh: Mesh, chosen: np.ndarray) -> Mesh:
+    """The chosen faces with the vertices they use."""
+    faces = mesh.faces[chosen]
+    used = np.zeros(len(mesh.vertices), bool)
+    used[faces] = True
+    return Mesh(mesh.vertices[used], (np.cumsum(used, dtype=np.int32) - 1)[faces])
+
+
+def components(faces: np.ndarray) -> np.ndarray:
+    """[F] int from 0: which connected piece (by shared vertices) each face belongs to."""
+    vertices, corners = np.unique(faces, return_inverse=True)
+    corners = corners.reshape(-1, 3)
+    root = np.arange(len(vertices))
+    while True:  # every round hooks each face's roots to the smallest one and shortens all chains
+        least = root[corners].min(1)
+        new = root.copy()
+        for k in range(3):
+            np.minimum.at(new, root[corners[:, k]], least)
+        while not np.array_equal(new, new[new]):
+            new = new[new]
+        if np.array_equal(new, root):
+            return np.unique(root[corners[:, 0]], return_inverse=True)[1].reshape(-1)
+        root = new
