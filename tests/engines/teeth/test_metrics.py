@@ -114,8 +114,7 @@ def test_occlusion_scores_grow_by_what_is_moved_and_an_aligned_arch_scores_bette
 
 def test_a_second_scan_of_the_moved_teeth_gives_the_poses_back(case):
     after = cases.moved(case, case.reference)
-    poses, left = matching.poses_onto(case, after)
-    assert metrics.compare(case, poses, case.reference).means()["ADD"] < 1e-5 and max(left.values()) < 1e-5
+    assert metrics.compare(case, matching.poses_onto(case, after), case.reference).means()["ADD"] < 1e-5
     random, teeth = np.random.default_rng(0), {}
     for n in (11, 13, 15, 26, 36, 41):  # other vertices, noise, a higher gum line, another frame
         tooth = after.teeth[n]
@@ -127,17 +126,17 @@ def test_a_second_scan_of_the_moved_teeth_gives_the_poses_back(case):
         frame = tooth.frame.copy()
         frame[:3, :3] = frame[:3, :3] @ moves.exp(np.deg2rad(random.normal(0, 4, 3)))
         teeth[n] = Tooth(n, Mesh(points, swap[faces.reshape(-1, 3)]), frame)
-    poses, left = matching.poses_onto(case, Case("after", teeth))
+    poses = matching.poses_onto(case, Case("after", teeth))
     found = metrics.compare(case, poses, case.reference)
-    assert set(poses) == set(teeth) and max(found.add.values()) < .35 and found.means()["ADD"] < .2 and max(left.values()) < .3
+    assert set(poses) == set(teeth) and max(found.add.values()) < .35 and found.means()["ADD"] < .2
 
 
 def test_two_readings_of_the_same_axes_are_compared_in_those_axes(case):
     after = cases.moved(case, case.reference)
     nudge = shift(1.5, -2, .5)
     again = replace(after, teeth={n: replace(t, mesh=t.mesh.moved(nudge), frame=nudge @ t.frame) for n, t in after.teeth.items()}, to_world=nudge)
-    poses, _ = matching.poses_onto(case, again)
+    poses = matching.poses_onto(case, again)
     assert metrics.compare(case, poses, case.reference).means()["ADD"] < 1e-4
     far = shift(400, 0, 0)
-    poses, _ = matching.poses_onto(case, replace(after, to_world=far))
+    poses = matching.poses_onto(case, replace(after, to_world=far))
     assert metrics.compare(case, poses, case.reference).means()["ADD"] < 1e-4
