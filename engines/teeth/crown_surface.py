@@ -21,7 +21,7 @@ ROOTED = 1.4  # a mesh taller than so many crowns carries a root
 class Surface:
     """samples [N, 3]: of the crown, roots left out. size: of the type, for a crown of this breadth. top, neck: the z of highest point and cervix.
 
-    left, right: the smallest and largest x (distal, mesial); lingual, buccal: of y.
+    distal, mesial: the smallest and largest x; lingual, buccal: of y.
     """
 
     samples: np.ndarray
@@ -65,18 +65,24 @@ def read(tooth: Tooth) -> Surface:
         raise ValueError(f"tooth {tooth.number} has no surface")
     points = (tooth.mesh.vertices.astype(np.float64) - tooth.centre) @ axes(tooth)
     size = SIZES[kind(tooth.number)]
-    used = np.unique(tooth.mesh.faces)
-    top = float(points[used, 2].max())
-    low = float(points[used, 2].min())
+    used = _used(points, tooth.mesh.faces)
+    top, low = float(used[:, 2].max()), float(used[:, 2].min())
     rooted = top - low > ROOTED * size.height
     if rooted:
-        low = top - 1.0 * size.height
+        low = top - size.height
     samples = _sampled(points, tooth.mesh.faces, low)
     (x0, y0), (x1, y1) = _extent(samples, top, low)
     if rooted:  # a small tooth has a short crown
         low = top - size.height * float(np.clip((x1 - x0) / size.md, .8, 1.2))**.5
         samples = samples[samples[:, 2] >= low]
     return Surface(samples, size, top, low, float(x0), float(x1), float(y0), float(y1))
+
+
+def _used(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """The points that faces have, in their order: files hold loose ones too."""
+    named = np.zeros(len(points), bool)
+    named[faces] = True
+    return points[named]
 
 
 def _extent(samples: np.ndarray, top: float, low: float) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +103,7 @@ def turned(surface: Surface, turn: np.ndarray) -> Surface:
 def _sampled(points: np.ndarray, faces: np.ndarray, low: float) -> np.ndarray:
     """Vertices above `low`, and points inside the faces that are larger than the spacing."""
     if len(faces) > MOST_FACES:
-        kept = points[np.unique(faces)]
+        kept = _used(points, faces)
         kept = kept[kept[:, 2] >= low]
         top = kept[kept[:, 2].argmax()][None]
         return np.concatenate([kept[::max(len(kept) // MOST_FACES, 1)], top])
@@ -105,7 +111,7 @@ def _sampled(points: np.ndarray, faces: np.ndarray, low: float) -> np.ndarray:
     corners = points[faces]
     edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(1)
     cuts = np.clip(np.ceil(edges / SPACING_MM).astype(int), 1, 16)
-    made = [points[np.unique(faces)]]
+    made = [_used(points, faces)]
     for n in np.unique(cuts[cuts > 1]):
         i, j = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
         inside = i + j <= n

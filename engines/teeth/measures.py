@@ -20,6 +20,9 @@ from engines.teeth.standing import Standing
 
 TOLERANCE_MM = 0.1  # a cusp so little beyond its antagonist is edge to edge, not in crossbite
 
+TIP = "Angle between the facial axis of the crown and the perpendicular to the occlusal plane, seen from the side of the cheek; + = crown to mesial."
+TORQUE = "Angle between the tangent of the crown at its facial axis point and the perpendicular to the occlusal plane, along the arch; + = crown labial."
+
 
 @dataclass(frozen=True, eq=False)
 class Measure:
@@ -66,10 +69,6 @@ def _measure(reading: Reading, norm: Norm | None = None) -> Measure:
         deviation = norm.deviation(reading.value)
         text = text or norm.says(reading.value, reading.unit)
     return Measure(reading.id, reading.name, reading.value, reading.unit, norm, deviation, text, reading.definition, reading.points, reading.missing)
-
-
-TIP = "Angle between the facial axis of the crown and the perpendicular to the occlusal plane, seen from the side of the cheek; + = crown to mesial."
-TORQUE = "Angle between the tangent of the crown at its facial axis point and the perpendicular to the occlusal plane, along the arch; + = crown labial."
 
 
 def _angles(teeth: Standing) -> list[Reading]:

@@ -19,16 +19,20 @@ def kabsch(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def onto(source: Mesh, target: Mesh) -> np.ndarray:
-    """The rigid 4 x 4 from source to target: vertex by vertex where they correspond, else by nearest points with the worst 15 % left out."""
+def onto(source: Mesh, target: Mesh, guess: np.ndarray | None = None) -> np.ndarray:
+    """The rigid 4 x 4 from source to target: vertex by vertex where they correspond, else by nearest points with the worst 15 % left out.
+
+    guess: where nearest points begin; None: centre on centre, not turned.
+    """
     a, b = source.vertices.astype(np.float64), target.vertices.astype(np.float64)
     if len(a) == len(b):
         matrix = kabsch(a, b)
         left = a @ matrix[:3, :3].T + matrix[:3, 3] - b
         if np.sqrt((left**2).sum(1).mean()) < SAME_MM:
             return matrix
-    matrix = np.eye(4)
-    matrix[:3, 3] = crown_geometry.centroid(target) - crown_geometry.centroid(source)
+    matrix = np.eye(4) if guess is None else guess
+    if guess is None:
+        matrix[:3, 3] = crown_geometry.centroid(target) - crown_geometry.centroid(source)
     few, many = a[:: max(1, len(a) // POINTS)], b[:: max(1, len(b) // (4 * POINTS))]
     for _ in range(ROUNDS):
         moved = few @ matrix[:3, :3].T + matrix[:3, 3]
