@@ -22,6 +22,8 @@ def add_parsers(subparsers: Any) -> None:
     made.add_argument("--class", dest="molar_class", choices=CLASSES, help="of the molars; what is not given is drawn as often as it occurs")
     made.add_argument("--crowding", type=float, metavar="MM", help="in each jaw, 0 to 12")
     made.add_argument("--spacing", type=float, metavar="MM", help="in each jaw, 0 to 12")
+    made.add_argument("--diastema", type=float, metavar="MM", help="between the upper central incisors, 0 to 5")
+    made.add_argument("--severity", type=float, metavar="S", help="how far single teeth stand off, 0 to 1.5; 1 as measured on patients, 0.5 mild")
     made.add_argument("--bite", choices=BITES)
     made.add_argument("--crossbite", action="store_true", default=None)
     made.add_argument("--third-molars", action="store_true")
@@ -62,7 +64,8 @@ def generate(args: argparse.Namespace, job: Job) -> dict[str, Any]:
 
     try:
         wish = dentition.preset(args.preset) if args.preset else dentition.Wish()
-        given = {"seed": args.seed, "molar_class": args.molar_class, "crowding_mm": args.crowding, "spacing_mm": args.spacing, "bite": args.bite,
+        given = {"seed": args.seed, "molar_class": args.molar_class, "crowding_mm": args.crowding, "spacing_mm": args.spacing,
+                 "diastema_mm": args.diastema, "severity": args.severity, "bite": args.bite,
                  "crossbite": args.crossbite, "third_molars": args.third_molars or None, "base": "root" if args.roots else None}
         wish = replace(wish, **{name: value for name, value in given.items() if value is not None})
     except ValueError as error:

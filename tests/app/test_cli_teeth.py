@@ -18,7 +18,7 @@ def test_generate_writes_what_it_says(vernier, tmp_path, form):
 def test_universal_names_and_bad_arguments(vernier, tmp_path):
     status, said = vernier("teeth", "generate", "--out", tmp_path / "u", "--preset", "crowding", "--numbering", "universal")
     assert status == 0 and "8.stl" in said["files"] and said["seed"] == 11
-    for words in (("--preset", "perfect"), ("--crowding", 99), ("--crowding", 2, "--spacing", 2), ("--seed", -1)):
+    for words in (("--preset", "perfect"), ("--crowding", 99), ("--crowding", 2, "--spacing", 2), ("--seed", -1), ("--severity", 9), ("--diastema", 7)):
         status, said = vernier("teeth", "generate", "--out", tmp_path / "bad", *words)
         assert status == 1 and said["remedy"] and not (tmp_path / "bad").exists()
     status, said = vernier("teeth", "generate", "--out", tmp_path / "u")

@@ -1,0 +1,31 @@
+import json
+
+import pytest
+
+import resources
+from engines.job import EngineError
+from engines.teeth import samples
+from engines.teeth.dentition import GENERATOR, PRESETS
+
+FOLDER = resources.path("samples", "teeth")
+
+
+@pytest.mark.parametrize("name", samples.names())
+def test_a_sample_builds_a_whole_case_with_its_aligned_arch(name):
+    case, sample = samples.load(name, FOLDER), samples.read(name, FOLDER)
+    assert len(case.teeth) == 28 and set(case.gums) == {"upper", "lower"} and set(case.reference) == set(case.teeth)
+    assert case.name == sample.title and sample.description.endswith(".")
+    assert 1000 < sample.picture.stat().st_size < 60_000
+    assert json.loads((FOLDER / f"{name}.json").read_text())["generator"] == GENERATOR, "the picture shows another generator's teeth: render it again"
+    assert name in PRESETS
+
+
+def test_what_is_no_sample_is_refused(tmp_path):
+    with pytest.raises(EngineError, match="no sample"):
+        samples.load("perfect", FOLDER)
+    with pytest.raises(EngineError, match="could not be read"):
+        samples.load("crowding", tmp_path)
+    for text in ("{", "{}", '{"title": "a", "description": "b", "wish": {"seeed": 1}}', '{"title": "a", "description": "b", "wish": {"crowding_mm": 99}}'):
+        (tmp_path / "crowding.json").write_text(text)
+        with pytest.raises(EngineError, match="crowding.json is damaged"):
+            samples.load("crowding", tmp_path)
