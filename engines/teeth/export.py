@@ -1,6 +1,6 @@
 """A plan as files: models and teeth of every stage, movements, the plan, pictures, a film and a report.
 
-    plan.json  movements.csv  stages.json  report.pdf  treatment.mp4
+    plan.json  movements.csv  stages.json  report.pdf  treatment.mp4         plans/stage_03.json ...  every stage as a plan of its own
     views/start_front.png ...          models/stage_03_upper.stl ...  closed solids, gum and base
     teeth/stage_03/11.stl ...          final/11.stl, final/gum_upper.stl ...  the setup
 
@@ -129,6 +129,9 @@ class _Writer:
         if self.what.patient is not None:
             values["patient"] = asdict(self.what.patient)
         self._text("plan.json", json.dumps(values, indent=1))
+        self._made("plans")
+        for k in range(self.staging.count + 1):
+            self._text(f"plans/stage_{k:02d}.json", json.dumps(plan_files.encode(self.case, self._poses(k)), indent=1))
         self._text("stages.json", json.dumps({"note": NOTE, "limits": asdict(self.limits), **self.staging.to_dict()}, indent=1))
 
     def _movements(self) -> None:

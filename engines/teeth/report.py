@@ -111,7 +111,7 @@ def _largest(staging: Staging, style: Any) -> Any:
         return style.table([head, *lines], [14, 24, 24, 24, 24, 24])
     half = (len(lines) + 1) // 2
     right = [*lines[half:], [""] * len(head)]
-    return style.table([[*head, "", *head], *([*lines[k], "", *right[k]] for k in range(half))], [11, 16, 15, 15, 15, 15, 4, 11, 16, 15, 15, 15, 15])
+    return style.table([[*head, "", *head], *([*lines[k], "", *right[k]] for k in range(half))], [10, 16, 15, 15, 15, 15, 4, 10, 16, 15, 15, 15, 15])
 
 
 def _movements(content: Content, style: Any) -> list:
@@ -132,7 +132,7 @@ def _movements(content: Content, style: Any) -> list:
         rows.append([str(number), name(number), *cells, f"{first}-{last}"])
     still = [number for number, move in staging.steps[-1].items() if move == Move()]
     made = [style.new_page(), style.text("Movements", "head"), style.text(SIGNS, "body"),
-            style.table(rows, [11, 44, 19, 19, 19, 17, 22, 19, 14], left=2) if len(rows) > 1 else style.text("No tooth moves.", "body")]
+            style.table(rows, [11, 42, 18, 19, 18, 16, 22, 18, 14], left=2) if len(rows) > 1 else style.text("No tooth moves.", "body")]
     if still:
         made.append(style.text(f"Not moved: {_list(still)}.", "body"))
     made.append(style.text("Predictability. A percentage beside a number is the share of such planned movement that the literature found achieved: "
