@@ -3,9 +3,11 @@
 from typing import Any
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 COMMANDS = ("app.commands.guidance", "app.commands.grid", "app.commands.atlas", "app.commands.fetch", "app.commands.measure", "app.commands.tune",
             "app.commands.quality", "app.commands.bench_guidance", "app.commands.bench_gui", "app.commands.check", "app.commands.teeth",
-            "app.commands.bench_teeth_view", "app.commands.teeth_fit", "app.commands.bench_teeth", "app.commands.teeth_measure")
+            "app.commands.bench_teeth_view", "app.commands.teeth_fit", "app.commands.bench_teeth", "app.commands.teeth_measure",
+            "app.commands.teeth_stage", "app.commands.teeth_render")
 _HELP = {"train": "train a model", "evaluate": "measure a model", "bench": "measure speed"}
 
 

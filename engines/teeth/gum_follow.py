@@ -1,7 +1,7 @@
 """The gum goes where the teeth go: near a tooth as the tooth, some millimetres away not at all, smoothly between.
 
     v'  =  v + sum over teeth of  w_i(v) (M_i v - v)
-    w_i =  fall(d) s_i / sum_j s_j,  s_i = (d_i + SOFT_MM)^-2       d_i: mm from v to the crown of tooth i at the start, d the least of them
+    w_i =  fall(d) s_i / sum_j s_j,  s_i = (d_i + SOFT_MM)^-POWER       d_i: mm from v to the crown of tooth i at the start, d the least of them
     fall(d) = 1 up to HELD_MM, then a half cosine down to 0 at REACH_MM
 
 The weights are smoothed over the mesh. Where a triangle would still turn over (two teeth closing on a narrow papilla), the vertices around it take
@@ -16,10 +16,10 @@ from engines.teeth.case import Poses, Tooth
 from engines.teeth.mesh import Mesh
 from engines.teeth.solids import seams
 
-HELD_MM, REACH_MM, SOFT_MM = 0.6, 10.0, 2.0
+HELD_MM, REACH_MM, SOFT_MM, POWER = 0.6, 10.0, 2.0, 3
 SEAM_MM = 0.6  # two rims that run along each other so close (the middle of a generated palate) move as one
 NEAREST = 3  # teeth that a vertex may follow
-ROUNDS = (12, 48, 160)  # of smoothing of the weights, level by level
+ROUNDS = (4, 40, 160)  # of smoothing of the weights, level by level
 SPREAD = 8  # rings of vertices over which a smoother level comes in
 LEAST = 0.15  # of its area at the start that a triangle keeps, seen along its normal at the start
 SLIVER_MM2, BENT = 0.02, 0.3  # smaller triangles, and those turned away from their surroundings at the start, may fold: nobody sees it
@@ -104,7 +104,7 @@ def _weights(points: np.ndarray, crowns: list[np.ndarray]) -> np.ndarray:
 
     distance = np.stack([cKDTree(crown).query(points, distance_upper_bound=REACH_MM)[0] for crown in crowns], -1)
     fall = 0.5 + 0.5 * np.cos(np.pi * np.clip((distance.min(1) - HELD_MM) / (REACH_MM - HELD_MM), 0, 1))
-    near = 1 / (distance + SOFT_MM) ** 2
+    near = 1 / (distance + SOFT_MM) ** POWER
     if len(crowns) > NEAREST:
         near[near < np.sort(near, axis=1)[:, -NEAREST, None]] = 0
     total = near.sum(1)[:, None]

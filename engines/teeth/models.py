@@ -104,7 +104,9 @@ def on_ground(gum: Mesh, depth: float) -> Mesh | None:
     if not rings:
         return Mesh(vertices, faces) if len(faces) else None
     outer = max(rings, key=lambda ring: float(np.ptp(vertices[ring, :2], axis=0).sum()))
-    vertices, faces = filled(vertices, faces, [ring for ring in rings if ring is not outer], np.array([0, 0, -1.0]))
+    for ring in rings:
+        if ring is not outer:
+            faces = np.concatenate([faces, _socket(vertices, ring)])
     below = vertices[outer].copy()
     below[:, 2] = np.minimum(depth, below[:, 2] - .5)
     added = len(vertices) + np.arange(len(outer))
@@ -113,6 +115,14 @@ def on_ground(gum: Mesh, depth: float) -> Mesh | None:
     vertices[-1, 2] = depth
     made = Mesh(vertices, faces)
     return made if volume(made) >= 0 else Mesh(made.vertices, made.faces[:, ::-1])
+
+
+def _socket(vertices: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """Triangles that cover a hole without other vertices than its own: in a scan the sockets of a whole jaw are often one hole."""
+    from manifold3d import triangulate
+
+    back = ring[::-1]
+    return back[np.asarray(triangulate([vertices[back, :2]]))]
 
 
 def _seamed(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -35,11 +35,11 @@ def expression(number: int, kind: str) -> Expression:
 
 
 def marks(plan: Plan) -> dict[int, dict[str, Expression]]:
-    """FDI -> kind -> figure, for the movements of a plan about which something is known."""
+    """FDI -> kind -> figure, for the movements of a plan about which something is known; Houle's is of expansion, so of canines that go outwards."""
     made = {}
     for number, move in plan.moves:
         known = {kind: expression(number, kind) for kind, amount in amounts(Move(), move).items() if amount > 1e-9}
-        known = {kind: figure for kind, figure in known.items() if figure.share is not None}
+        known = {kind: figure for kind, figure in known.items() if figure.share is not None and (kind != "translation" or move.buccal > 0)}
         if known:
             made[number] = known
     return made

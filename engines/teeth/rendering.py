@@ -13,21 +13,25 @@ from engines.teeth.case import JAWS, Case, Poses, jaw
 from engines.teeth.gum_follow import GumFollow
 from engines.teeth.look import MATERIALS, PAPER, SHOWS, VIEWS, Colour
 from engines.teeth.mesh import Mesh
+from engines.teeth.solids import closed_crown
 
 ANGLE_DEG = 20.0  # a long lens, as for clinical photographs
 SMOOTH = 8  # rounds: the scale of fissures in edges of the mesh
+STUB_MM = 2.5
 FILL = .94  # of the picture that the teeth and gum take
 
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """mesh: in world axes. up [3]: its occlusal direction, for the tints of enamel. jaw: upper, lower, or empty for both."""
+    """mesh: in world axes. up [3]: its occlusal direction, for the tints of enamel, and neck: how high along it the enamel begins, mm. jaw: upper, lower, or
+    empty for both."""
 
     mesh: Mesh
     material: str = "stone"
     up: np.ndarray | None = None
     jaw: str = ""
     opacity: float = 1.0
+    neck: float = 0.0
 
 
 class Scene:
@@ -36,7 +40,14 @@ class Scene:
     def __init__(self, case: Case) -> None:
         self.case = case
         self._gums = {which: GumFollow(gum, case.of(which)) for which, gum in case.gums.items() if len(gum.faces)}
-        self._teeth = {n: Body(tooth.mesh, "enamel", tooth.frame[:3, 2], jaw(n)) for n, tooth in case.teeth.items() if len(tooth.mesh.faces)}
+        self._teeth = {n: self._tooth(n) for n, tooth in case.teeth.items() if len(tooth.mesh.faces)}
+
+    def _tooth(self, number: int) -> Body:
+        """With a stub of a root, so that no hole opens where a tooth leaves its gum a little."""
+        tooth = self.case.teeth[number]
+        up = tooth.frame[:3, 2]
+        closed = closed_crown(tooth.mesh, -up, STUB_MM)
+        return Body(closed if len(closed.faces) else tooth.mesh, "enamel", up, jaw(number), neck=float((tooth.mesh.vertices @ up).min()))
 
     def bodies(self, poses: Poses, ghost: Poses | None = None) -> dict[Any, tuple[Body, np.ndarray]]:
         """Key -> body and the pose it is drawn at. Teeth without a pose are left out. ghost: where the teeth are also shown, translucent."""
@@ -48,7 +59,7 @@ class Scene:
                 made[f"scan {which}"] = (Body(scan, "stone", None, which), np.eye(4))
         for n, pose in (ghost or {}).items():
             if n in self._teeth and not np.allclose(pose, poses.get(n, np.eye(4)), atol=1e-4):
-                made[f"ghost {n}"] = (Body(self._teeth[n].mesh, "ghost", self._teeth[n].up, jaw(n), .35), pose)
+                made[f"ghost {n}"] = (Body(self._teeth[n].mesh, "ghost", self._teeth[n].up, jaw(n), .35, self._teeth[n].neck), pose)
         return made
 
 
@@ -170,7 +181,7 @@ def tints(body: Body) -> np.ndarray:
     colour = np.tile(np.array(material.colour), (len(points), 1))
     if body.up is not None:
         height = points @ body.up
-        share = (height - height.min()) / max(float(np.ptp(height)), 1e-6) if len(height) else height
+        share = (height - body.neck) / max(float(height.max(initial=body.neck)) - body.neck, 1e-6)
         colour = _mixed(colour, material.neck, .9 * np.clip((.45 - share) / .45, 0, 1) ** 1.3)
         colour = _mixed(colour, material.edge, .8 * np.clip((share - .82) / .18, 0, 1))
     hollow = -_relief(points, body.mesh)

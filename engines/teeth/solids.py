@@ -5,6 +5,7 @@ import numpy as np
 from engines.teeth.mesh import Mesh
 
 SAME_MM = 1e-4
+EVEN = 5  # vertices to each side over which the rim of a crown is evened below the gum
 
 
 def welded(vertices: np.ndarray, faces: np.ndarray, near_mm: float = SAME_MM) -> tuple[np.ndarray, np.ndarray]:
@@ -139,8 +140,9 @@ def closed_crown(mesh: Mesh, root: np.ndarray, length_mm: float) -> Mesh:
     if rings:
         neck = max(rings, key=lambda ring: float(np.linalg.norm(np.diff(vertices[ring], axis=0), axis=1).sum()))
         middle, last = vertices[neck].mean(0), neck
-        for narrow, deep in ((.92, .4), (.7, 1.0)):
-            lower = middle + (vertices[neck] - middle) * narrow + root * deep * length_mm
+        even = sum(np.roll(vertices[neck], k, axis=0) for k in range(-EVEN, EVEN + 1)) / (2 * EVEN + 1)  # the rim of a scan has teeth like a saw
+        for narrow, deep in ((.8, .2), (.6, 1.0)):
+            lower = middle + (even - middle) * narrow + root * deep * length_mm
             if deep == 1.0:  # the stub ends flat
                 lower -= np.outer((lower - lower.mean(0)) @ root, root)
             added = len(vertices) + np.arange(len(neck))
