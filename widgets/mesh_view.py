@@ -27,6 +27,7 @@ from widgets.surface import Body, Surface
 REST_MS, IDLE_MS = 150, 20
 SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65), 0.042, 0.018  # pixels of a moving picture on software OpenGL, and when to have fewer or more
 SMOOTH, SMOOTH_PIXELS = 2, 9_000_000  # a picture at rest is drawn so many times larger and reduced, up to that size
+MARGIN_PX, SAME_MM = 4.0, 0.06  # around a silhouette, and how far apart two depths of one place may lie
 CLICK_PX = 4  # a press that moved less was a click
 WHEEL_STEP = 1.0013
 
@@ -190,6 +191,34 @@ class MeshView(QWidget):
         painter.end()
         self._stale = True
         return image
+
+    def silhouette(self, key: Hashable) -> tuple[QImage, QRectF] | None:
+        """Where one body is seen in the last picture: white with that much alpha, and its place in logical pixels. None where it is not seen.
+
+        Only this body is drawn again, for its depth: a highlight costs no new picture of the scene.
+        """
+        bodies, frame = self.scene.bodies(), self._frame
+        if frame is None or self._stale or self._moving or key not in bodies or not frame.depth.size:
+            return None
+        alone = {name: replace(body, visible=body.visible and name == key, outline=None) for name, body in bodies.items()}
+        body = bodies[key]
+        flat = self.seen().project(body.surface.extremes @ body.matrix[:3, :3].T + body.matrix[:3, 3])
+        if not len(flat) or not np.isfinite(flat).all():
+            return None
+        rows, columns = frame.depth.shape
+        scale = np.array([columns / self.width(), rows / self.height()])
+        left, top = np.clip(np.floor((flat[:, :2].min(0) - MARGIN_PX) * scale), 0, (columns, rows)).astype(int)
+        right, bottom = np.clip(np.ceil((flat[:, :2].max(0) + MARGIN_PX) * scale), 0, (columns, rows)).astype(int)
+        if right <= left or bottom <= top:
+            return None
+        dark = (np.zeros(3), np.zeros(3))
+        own = self._drawing.render(alone, self._camera, (columns, rows), dark, self.scene.plane)
+        window = (slice(rows - bottom, rows - top), slice(left, right))
+        there = own.depth[window] < 1.0
+        near_enough = own.distance(*window) <= frame.distance(*window) + SAME_MM
+        mask = np.repeat(np.where(there & near_enough, 255, 0).astype(np.uint8)[::-1, :, None], 4, axis=2)
+        image = QImage(mask.tobytes(), mask.shape[1], mask.shape[0], 4 * mask.shape[1], QImage.Format.Format_RGBA8888_Premultiplied).copy()
+        return image, QRectF(left / scale[0], top / scale[1], (right - left) / scale[0], (bottom - top) / scale[1])
 
     @property
     def software(self) -> bool | None:
