@@ -6,10 +6,11 @@ coarse forms (and on a slow machine fewer pixels) stand in; after REST_MS everyt
 Left drag orbits, middle drag or Shift + left drag pans, the wheel zooms towards the cursor, a double click centres.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Protocol
+from weakref import ref
 
 import numpy as np
 from PySide6.QtCore import QEasingCurve, QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation, Signal
@@ -134,7 +135,9 @@ class MeshView(QWidget):
         self._glide.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._ends = (self._camera, self._camera)
         self._glide.valueChanged.connect(self._glided)
-        scene.on_change.append(self.touch)
+        self._changed = _teller(self)
+        scene.on_change.append(self._changed)
+        self.destroyed.connect(_forgetter(scene.on_change, self._changed))
 
     # the camera
 
@@ -237,6 +240,11 @@ class MeshView(QWidget):
         self._drawing.close()
         self._image, self._frame, self._stale = QImage(), None, True
 
+    def detach(self) -> None:
+        """The scene no longer tells this view of changes; for a view that goes while its scene stays."""
+        if self._changed in self.scene.on_change:
+            self.scene.on_change.remove(self._changed)
+
     def _size(self) -> tuple[float, float]:
         return (max(self.width(), 1), max(self.height(), 1))
 
@@ -254,9 +262,7 @@ class MeshView(QWidget):
         return image.copy(), frame
 
     def _darken(self, image: QImage, frame: Frame, camera: Camera) -> None:
-        """Soft shadows between neighbours, where no GPU has made them."""
-        if not self.software:
-            return
+        """Soft shadows between neighbours."""
         shadow = contact_shadow(frame, 1 / camera.mm_per_px(np.array(camera.focus), frame.pixels.shape[0]))
         if not shadow.size:
             return
@@ -421,3 +427,21 @@ class MeshView(QWidget):
 
     def clicked_at(self, event: QMouseEvent) -> None:
         """A click that no layer took; for subclasses."""
+
+
+def _teller(view: MeshView) -> Callable[[bool], None]:
+    """Passes a scene's changes on without keeping the view alive."""
+    kept = ref(view)
+
+    def tell(only_places: bool) -> None:
+        alive = kept()
+        if alive is not None:
+            alive.touch(only_places)
+    return tell
+
+
+def _forgetter(calls: list, call: Callable) -> Callable[[], None]:
+    def forget() -> None:
+        if call in calls:
+            calls.remove(call)
+    return forget

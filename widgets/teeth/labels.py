@@ -22,6 +22,7 @@ class LabelLayer(Layer):
 
     def __init__(self, scene: TeethScene) -> None:
         self.scene, self.text = scene, None
+        self.covered: Callable[[], tuple[int, ...]] = tuple  # teeth whose number something else covers
         self._anchors: dict[int, tuple[object, np.ndarray]] = {}
         self.text: Callable[[int], str] | None
 
@@ -65,9 +66,10 @@ class LabelLayer(Layer):
         if self.text is None and not locked:
             return
         drawn: list[tuple[float, float]] = []
+        covered = self.covered()
         for number, (x, y, _, clear) in sorted(self.places(seen).items(), key=lambda item: item[1][2]):
             text = self.text(number) if self.text is not None else ""
-            if not clear or not (text or number in locked) or any(abs(x - a) < WIDE_PX and abs(y - b) < HIGH_PX for a, b in drawn):
+            if not clear or number in covered or not (text or number in locked) or any(abs(x - a) < WIDE_PX and abs(y - b) < HIGH_PX for a, b in drawn):
                 continue
             drawn.append((x, y))
             _pill(painter, QPointF(x, y), text, number in self.scene.selected, number in locked)

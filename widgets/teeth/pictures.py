@@ -17,7 +17,7 @@ def pictures(scene: TeethScene, views: Iterable[str] = tuple(VIEWS), width: int 
     """
     view = TeethView(scene)
     view.labels.text = text
-    view.gizmo.enabled = False
+    view.gizmo.enabled = view.cube.visible = False
     before, result = scene.shown_jaws, {}
     try:
         for name in views:
@@ -26,7 +26,7 @@ def pictures(scene: TeethScene, views: Iterable[str] = tuple(VIEWS), width: int 
             result[name] = view.picture(width, height, camera)
     finally:
         scene.jaws(before)
-        scene.on_change.remove(view.touch)
+        view.detach()
         view.release_drawing()
         view.deleteLater()
     return result

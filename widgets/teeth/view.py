@@ -14,6 +14,7 @@ from widgets.teeth.marks import MarkLayer
 from widgets.teeth.picking import Hit, Picker
 from widgets.teeth.scene import JAWS, TeethScene
 from widgets.teeth.tools import ToolLayer
+from widgets.teeth.view_cube import ViewCubeLayer
 
 GLOW = 0.24  # strength of the accent over the tooth under the mouse
 OWN_JAW = {"upper": "upper", "lower": "lower"}  # views that would look at the back of the other jaw
@@ -64,7 +65,7 @@ def tinted(mask: QImage) -> QImage:
 
 
 class TeethView(MeshView):
-    """Set the teeth through `scene`. Parts: `gizmo`, `labels`, `marks`, `tools`. Points and matrices that are handed out belong to the closed jaw."""
+    """Set the teeth through `scene`. Parts: `gizmo`, `labels`, `marks`, `tools`, `cube`. Points and matrices that are handed out belong to the closed jaw."""
 
     picked = Signal(object, object)  # tooth number or None, keyboard modifiers: a click with the select tool
     hovered = Signal(object)  # tooth number or None
@@ -85,8 +86,10 @@ class TeethView(MeshView):
         self.marks = MarkLayer(self.scene, self._surface, self.update)
         self.tools = ToolLayer(self.scene, self.pick, self.update)
         self.gizmo = GizmoLayer(self.scene, self.update)
+        self.labels.covered = self._under_gizmo
         self.hover = _HoverLayer(self)
-        self.layers = [self.hover, self.labels, self.marks, self.tools, self.gizmo]
+        self.cube = ViewCubeLayer(self.look, self.update)
+        self.layers = [self.hover, self.labels, self.marks, self.tools, self.gizmo, self.cube]
         self.setAccessibleName("3D view of the teeth")
         for signal in ("drag_started", "dragged", "drag_ended"):
             getattr(self.gizmo.signals, signal).connect(getattr(self, signal))
@@ -135,6 +138,10 @@ class TeethView(MeshView):
         self._picker.forget()
         super().release_drawing()
 
+
+    def _under_gizmo(self) -> tuple[int, ...]:
+        numbers = self.gizmo.numbers() if self.gizmo.enabled else ()
+        return numbers if len(numbers) == 1 else ()
 
     def _show_jaws(self, which: str) -> None:
         if which != self.scene.shown_jaws:

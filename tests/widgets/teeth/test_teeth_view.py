@@ -343,6 +343,8 @@ def test_a_view_that_is_destroyed_with_its_window_gives_vtk_back(qtbot, balls):
     delete(window)
     del view, window
     assert vtk_alive() == before
+    balls.set_selected([11])  # its scene lives on and tells nobody
+    assert not balls.on_change
 
 
 def test_a_machine_without_opengl_is_told_what_to_do(qtbot, balls, monkeypatch):
