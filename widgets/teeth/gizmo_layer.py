@@ -7,9 +7,9 @@ from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPen, QPolygonF
 
 from widgets import paint, tokens
-from widgets.mesh_view import Layer, Seen
 from widgets.teeth.gizmo import AXES, TURNS, Drag, Handle, group_frame, handles, under
 from widgets.teeth.scene import TeethScene, jaw_of
+from widgets.view_layers import Layer, Seen
 
 INKS = dict(zip(AXES + TURNS, ("AXIS_MESIODISTAL", "AXIS_BUCCOLINGUAL", "AXIS_OCCLUSAL") * 2, strict=True))
 HEAD_PX, LINE_PX, RING_LINE_PX = 11.0, 3.0, 2.4

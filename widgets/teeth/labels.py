@@ -7,8 +7,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from widgets import paint, tokens
-from widgets.mesh_view import Layer, Seen
 from widgets.teeth.scene import TeethScene
+from widgets.view_layers import Layer, Seen
 
 OUT_MM = 0.5  # anchors stand a little off the surface
 SHACKLE_PX = 5.0

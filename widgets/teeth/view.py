@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from widgets import paint
 from widgets.camera import Camera
-from widgets.mesh_view import Layer, MeshView, Seen
+from widgets.mesh_view import MeshView
 from widgets.teeth.gizmo_layer import GizmoLayer
 from widgets.teeth.labels import LabelLayer
 from widgets.teeth.marks import MarkLayer
@@ -15,6 +15,7 @@ from widgets.teeth.picking import Hit, Picker
 from widgets.teeth.scene import JAWS, TeethScene
 from widgets.teeth.tools import ToolLayer
 from widgets.teeth.view_cube import ViewCubeLayer
+from widgets.view_layers import Layer, Seen
 
 GLOW = 0.24  # strength of the accent over the tooth under the mouse
 OWN_JAW = {"upper": "upper", "lower": "lower"}  # views that would look at the back of the other jaw

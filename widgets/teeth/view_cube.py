@@ -7,7 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPolygonF, QTransform
 
 from widgets import paint, tokens
-from widgets.mesh_view import Layer, Seen
+from widgets.view_layers import Layer, Seen
 
 SIDE_PX, EDGE_PX = 40.0, 48.0  # of the cube, and from the corner to its middle
 FACES = {  # view -> the side that it shows: outwards, to the right, up

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from widgets.camera import VIEWS, Camera
-from widgets.mesh_view import Seen
 from widgets.teeth.view_cube import EDGE_PX, FACES, SIDE_PX, ViewCubeLayer
+from widgets.view_layers import Seen
 
 SIZE = (600.0, 400.0)
 
