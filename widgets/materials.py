@@ -22,7 +22,7 @@ class Material:
 MATERIALS = {
     "enamel": Material(wrap=0.34, gloss=0.34, shine=1.0, glow=0.5, inside="DENTIN"),
     "gum": Material(wrap=0.42, gloss=0.16, shine=0.2, glow=0.35),
-    "stone": Material(wrap=0.22, gloss=0.06, shine=0.0, glow=0.1),
+    "stone": Material(wrap=0.22, gloss=0.06, shine=0.0, glow=0.1, inside="DENTIN"),
     "ghost": Material(wrap=0.3, gloss=0.2, shine=0.5, glow=0.0),
     "rim": Material(0.0, 0.0, 0.0, 0.0, flat=True)}
 

@@ -6,10 +6,11 @@ coarse forms (and on a slow machine fewer pixels) stand in; after REST_MS everyt
 Left drag orbits, middle drag or Shift + left drag pans, the wheel zooms towards the cursor, a double click centres.
 """
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
+from weakref import ref
 
 import numpy as np
 from PySide6.QtCore import QEasingCurve, QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation, Signal
@@ -22,11 +23,12 @@ from widgets.camera import Camera
 from widgets.colours import rgb
 from widgets.off_screen import Frame, OffScreen
 from widgets.shade import contact_shadow
-from widgets.surface import Body, Surface
+from widgets.view_layers import Layer, Scene, Seen
 
 REST_MS, IDLE_MS = 150, 20
 SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65), 0.042, 0.018  # pixels of a moving picture on software OpenGL, and when to have fewer or more
 SMOOTH, SMOOTH_PIXELS = 2, 9_000_000  # a picture at rest is drawn so many times larger and reduced, up to that size
+MARGIN_PX, SAME_MM = 4.0, 0.06  # around a silhouette, and how far apart two depths of one place may lie
 CLICK_PX = 4  # a press that moved less was a click
 WHEEL_STEP = 1.0013
 
@@ -34,70 +36,6 @@ WHEEL_STEP = 1.0013
 def motion_allowed(widget: QWidget) -> bool:
     """False where the system asks for less motion."""
     return widget.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0
-
-
-class Scene(Protocol):
-    """What a MeshView shows; teeth/scene.py is one."""
-
-    on_change: list
-    plane: np.ndarray | None
-
-    def bodies(self) -> Mapping[Hashable, Body]: ...
-    def coarse_forms(self) -> Mapping[Hashable, Surface]: ...
-    def make_coarse(self) -> bool: ...
-    def points(self) -> np.ndarray: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """A picture as overlays need it: the camera, the size in logical pixels, and what the depth buffer knows (None: everything counts as visible)."""
-
-    camera: Camera
-    size: tuple[float, float]
-    frame: Frame | None = None
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        """[..., 3]: pixel x, y and distance in mm."""
-        return self.camera.project(points, self.size)
-
-    def visible(self, points: np.ndarray, slack_mm: float = 0.6) -> np.ndarray:
-        """bool [N]: which world points no surface hides."""
-        flat = self.project(np.asarray(points, float).reshape(-1, 3))
-        inside = (flat[:, 2] > 0) & (flat[:, 0] >= 0) & (flat[:, 1] >= 0) & (flat[:, 0] < self.size[0]) & (flat[:, 1] < self.size[1])
-        if self.frame is None or not self.frame.depth.size or not inside.any():
-            return inside
-        rows, columns = self.frame.depth.shape
-        at = np.nan_to_num(flat[inside])
-        row = np.clip((rows * (1 - at[:, 1] / self.size[1])).astype(int), 0, rows - 1)
-        column = np.clip((columns * at[:, 0] / self.size[0]).astype(int), 0, columns - 1)
-        inside[inside] = at[:, 2] <= self.frame.distance(row, column) + slack_mm
-        return inside
-
-
-class Layer:
-    """Something flat over the picture that may also take the mouse. The first layer that answers True to a press keeps the mouse until release."""
-
-    wants_depth = False
-
-    def paint(self, painter: QPainter, seen: Seen) -> None:
-        """Paints in logical pixels."""
-
-    def press(self, event: QMouseEvent, seen: Seen) -> bool:
-        return False
-
-    def drag(self, event: QMouseEvent, seen: Seen) -> None:
-        """The mouse moved while this layer holds it."""
-
-    def release(self, event: QMouseEvent, seen: Seen) -> None:
-        """The mouse button came up while this layer holds it."""
-
-    def hover(self, event: QMouseEvent, seen: Seen) -> bool:
-        """The mouse moved without a button; True where the layers below shall not see it."""
-        return False
-
-    def cancel(self) -> bool:
-        """Escape: True if there was something to give up."""
-        return False
 
 
 class MeshView(QWidget):
@@ -133,7 +71,9 @@ class MeshView(QWidget):
         self._glide.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._ends = (self._camera, self._camera)
         self._glide.valueChanged.connect(self._glided)
-        scene.on_change.append(self.touch)
+        self._changed = _teller(self)
+        scene.on_change.append(self._changed)
+        self.destroyed.connect(_forgetter(scene.on_change, self._changed))
 
     # the camera
 
@@ -191,6 +131,34 @@ class MeshView(QWidget):
         self._stale = True
         return image
 
+    def silhouette(self, key: Hashable) -> tuple[QImage, QRectF] | None:
+        """Where one body is seen in the last picture: white with that much alpha, and its place in logical pixels. None where it is not seen.
+
+        Only this body is drawn again, for its depth: a highlight costs no new picture of the scene.
+        """
+        bodies, frame = self.scene.bodies(), self._frame
+        if frame is None or self._stale or self._moving or key not in bodies or not frame.depth.size:
+            return None
+        alone = {name: replace(body, visible=body.visible and name == key, outline=None) for name, body in bodies.items()}
+        body = bodies[key]
+        flat = self.seen().project(body.surface.extremes @ body.matrix[:3, :3].T + body.matrix[:3, 3])
+        if not len(flat) or not np.isfinite(flat).all():
+            return None
+        rows, columns = frame.depth.shape
+        scale = np.array([columns / self.width(), rows / self.height()])
+        left, top = np.clip(np.floor((flat[:, :2].min(0) - MARGIN_PX) * scale), 0, (columns, rows)).astype(int)
+        right, bottom = np.clip(np.ceil((flat[:, :2].max(0) + MARGIN_PX) * scale), 0, (columns, rows)).astype(int)
+        if right <= left or bottom <= top:
+            return None
+        dark = (np.zeros(3), np.zeros(3))
+        own = self._drawing.render(alone, self._camera, (columns, rows), dark, self.scene.plane)
+        window = (slice(rows - bottom, rows - top), slice(left, right))
+        there = own.depth[window] < 1.0
+        near_enough = own.distance(*window) <= frame.distance(*window) + SAME_MM
+        mask = np.repeat(np.where(there & near_enough, 255, 0).astype(np.uint8)[::-1, :, None], 4, axis=2)
+        image = QImage(mask.tobytes(), mask.shape[1], mask.shape[0], 4 * mask.shape[1], QImage.Format.Format_RGBA8888_Premultiplied).copy()
+        return image, QRectF(left / scale[0], top / scale[1], (right - left) / scale[0], (bottom - top) / scale[1])
+
     @property
     def software(self) -> bool | None:
         """Whether the CPU draws; None before the first picture."""
@@ -207,6 +175,11 @@ class MeshView(QWidget):
             timer.stop()
         self._drawing.close()
         self._image, self._frame, self._stale = QImage(), None, True
+
+    def detach(self) -> None:
+        """The scene no longer tells this view of changes; for a view that goes while its scene stays."""
+        if self._changed in self.scene.on_change:
+            self.scene.on_change.remove(self._changed)
 
     def _size(self) -> tuple[float, float]:
         return (max(self.width(), 1), max(self.height(), 1))
@@ -225,9 +198,7 @@ class MeshView(QWidget):
         return image.copy(), frame
 
     def _darken(self, image: QImage, frame: Frame, camera: Camera) -> None:
-        """Soft shadows between neighbours, where no GPU has made them."""
-        if not self.software:
-            return
+        """Soft shadows between neighbours."""
         shadow = contact_shadow(frame, 1 / camera.mm_per_px(np.array(camera.focus), frame.pixels.shape[0]))
         if not shadow.size:
             return
@@ -392,3 +363,21 @@ class MeshView(QWidget):
 
     def clicked_at(self, event: QMouseEvent) -> None:
         """A click that no layer took; for subclasses."""
+
+
+def _teller(view: MeshView) -> Callable[[bool], None]:
+    """Passes a scene's changes on without keeping the view alive."""
+    kept = ref(view)
+
+    def tell(only_places: bool) -> None:
+        alive = kept()
+        if alive is not None:
+            alive.touch(only_places)
+    return tell
+
+
+def _forgetter(calls: list, call: Callable) -> Callable[[], None]:
+    def forget() -> None:
+        if call in calls:
+            calls.remove(call)
+    return forget

@@ -95,18 +95,12 @@ class OffScreen:
         self._window = self._renderer = self._plane = None
 
     def _learn(self) -> None:
-        """Whether the CPU draws; on a real GPU ambient occlusion is switched on."""
+        """Whether the CPU draws."""
         said = self._window.ReportCapabilities().lower()
         if "opengl renderer string" not in said:
             raise EngineError("The 3D view cannot draw on this machine: no OpenGL was found.", remedy="Install Mesa (libegl1, libgl1-mesa-dri).")
         line = next(line for line in said.splitlines() if "opengl renderer string" in line)
         self.software = any(word in line for word in SOFTWARE)
-        if not self.software:
-            self._renderer.UseSSAOOn()
-            self._renderer.SetSSAORadius(3.0)
-            self._renderer.SetSSAOBias(0.05)
-            self._renderer.SetSSAOKernelSize(64)
-            self._renderer.SSAOBlurOn()
 
     def _aim(self, camera: Camera, bodies: list[Body]) -> tuple[float, float]:
         corners = [body.surface.box @ body.matrix[:3, :3].T + body.matrix[:3, 3] for body in bodies]

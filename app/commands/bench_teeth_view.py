@@ -93,6 +93,7 @@ def bench(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     for name, (wall, cpu) in rows.items():
         facts[f"{name}_fps"] = round(1 / statistics.median(wall), 1)
         facts[f"{name}_cpu_ms"] = round(1000 * statistics.median(cpu), 1)
+        facts[f"{name}_best_fps"] = round(1 / sorted(wall)[len(wall) // 10], 1)  # least disturbed by whatever else the machine does
     facts["orbit_to_full_detail"] = round(statistics.median(rows["full_detail"][0]) / statistics.median(rows["orbit"][0]), 2)
     facts["orbit_to_full_detail_cpu"] = round(facts["full_detail_cpu_ms"] / facts["orbit_cpu_ms"], 2)
     return facts | {"met": {"orbit": facts["orbit_fps"] >= ORBIT_FPS, "drag": facts["drag_fps"] >= DRAG_FPS}}

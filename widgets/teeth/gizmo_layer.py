@@ -7,9 +7,9 @@ from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPen, QPolygonF
 
 from widgets import paint, tokens
-from widgets.mesh_view import Layer, Seen
 from widgets.teeth.gizmo import AXES, TURNS, Drag, Handle, group_frame, handles, under
 from widgets.teeth.scene import TeethScene, jaw_of
+from widgets.view_layers import Layer, Seen
 
 INKS = dict(zip(AXES + TURNS, ("AXIS_MESIODISTAL", "AXIS_BUCCOLINGUAL", "AXIS_OCCLUSAL") * 2, strict=True))
 HEAD_PX, LINE_PX, RING_LINE_PX = 11.0, 3.0, 2.4
@@ -27,6 +27,7 @@ class GizmoLayer(Layer):
 
     def __init__(self, scene: TeethScene, update: Callable[[], None]) -> None:
         self.scene, self.signals, self.enabled = scene, GizmoSignals(), True
+        self.text: Callable[[str, float], str] = amount_text  # beside the mouse; a caller may word it as an orthodontist does
         self._update = update
         self._hot: str | None = None
         self._drag: Drag | None = None
@@ -121,9 +122,7 @@ class GizmoLayer(Layer):
         painter.setBrush(paint.color("panel"))
         painter.drawEllipse(QPointF(*pivot[:2]), 3.5, 3.5)
         if self._drag is not None:
-            unit = "mm" if self._drag.kind in AXES else "°"
-            digits = 2 if unit == "mm" else 1
-            tag(painter, self._mouse + QPointF(18, -22), f"{self._drag.kind.capitalize()}  {self._drag.amount:+.{digits}f} {unit}")
+            tag(painter, self._mouse + QPointF(18, -22), self.text(self._drag.kind, self._drag.amount))
 
     def _ink(self, part: Handle, near: bool = True) -> QColor:
         ink = QColor(getattr(tokens, INKS[part.kind]))
@@ -179,6 +178,11 @@ class GizmoLayer(Layer):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink)
         painter.drawPolygon(triangle)
+
+
+def amount_text(kind: str, amount: float) -> str:
+    """Kind and amount along or about the gizmo's own axis."""
+    return f"{kind.capitalize()}  {amount:+.2f} mm" if kind in AXES else f"{kind.capitalize()}  {amount:+.1f}°"
 
 
 def seam(alpha: float) -> QColor:

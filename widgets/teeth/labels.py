@@ -7,8 +7,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from widgets import paint, tokens
-from widgets.mesh_view import Layer, Seen
 from widgets.teeth.scene import TeethScene
+from widgets.view_layers import Layer, Seen
 
 OUT_MM = 0.5  # anchors stand a little off the surface
 SHACKLE_PX = 5.0
@@ -22,6 +22,7 @@ class LabelLayer(Layer):
 
     def __init__(self, scene: TeethScene) -> None:
         self.scene, self.text = scene, None
+        self.covered: Callable[[], tuple[int, ...]] = tuple  # teeth whose number something else covers
         self._anchors: dict[int, tuple[object, np.ndarray]] = {}
         self.text: Callable[[int], str] | None
 
@@ -44,30 +45,33 @@ class LabelLayer(Layer):
 
     def places(self, seen: Seen) -> dict[int, tuple[float, float, float, bool]]:
         """For each shown tooth: pixel x, y, distance in mm, and whether it is seen there (and not cut away)."""
-        result = {}
-        for number in self.scene.visible():
-            matrix = self.scene.placed(number)
-            points = self.anchors(number) @ matrix[:3, :3].T + matrix[:3, 3]
-            middle = points.mean(0)
-            towards = (points - middle) @ (seen.camera.position - middle)
-            order = np.argsort(-towards)[:3]
-            clear = seen.visible(points[order], slack_mm=0.9)
-            if self.scene.plane is not None:
-                clear &= points[order] @ self.scene.plane[:3] >= self.scene.plane[3]
-            chosen = order[clear.argmax()] if clear.any() else order[0]
-            x, y, depth = seen.project(points[chosen])
-            if depth > 0:
-                result[number] = (float(x), float(y), float(depth), bool(clear.any()))
-        return result
+        numbers = self.scene.visible()
+        if not numbers:
+            return {}
+        matrices = np.array([self.scene.placed(number) for number in numbers])
+        own = np.array([self.anchors(number) for number in numbers])
+        points = own @ matrices[:, :3, :3].swapaxes(1, 2) + matrices[:, None, :3, 3]
+        middle = points.mean(1, keepdims=True)
+        towards = ((points - middle) * (seen.camera.position - middle)).sum(-1)
+        order = np.argsort(-towards, axis=1)[:, :3]  # those on the near side
+        points = np.take_along_axis(points, order[..., None], 1)
+        clear = seen.visible(points.reshape(-1, 3), slack_mm=0.9).reshape(order.shape)
+        if self.scene.plane is not None:
+            clear &= points @ self.scene.plane[:3] >= self.scene.plane[3]
+        chosen = points[np.arange(len(numbers)), clear.argmax(1)]
+        flat, seen_there = seen.project(chosen), clear.any(1)
+        return {number: (*(float(value) for value in flat[index]), bool(seen_there[index]))
+                for index, number in enumerate(numbers) if flat[index, 2] > 0}
 
     def paint(self, painter: QPainter, seen: Seen) -> None:
         locked = self.scene.locked
         if self.text is None and not locked:
             return
         drawn: list[tuple[float, float]] = []
+        covered = self.covered()
         for number, (x, y, _, clear) in sorted(self.places(seen).items(), key=lambda item: item[1][2]):
             text = self.text(number) if self.text is not None else ""
-            if not clear or not (text or number in locked) or any(abs(x - a) < WIDE_PX and abs(y - b) < HIGH_PX for a, b in drawn):
+            if not clear or number in covered or not (text or number in locked) or any(abs(x - a) < WIDE_PX and abs(y - b) < HIGH_PX for a, b in drawn):
                 continue
             drawn.append((x, y))
             _pill(painter, QPointF(x, y), text, number in self.scene.selected, number in locked)

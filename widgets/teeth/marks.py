@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen
 
 from widgets import paint, tokens
-from widgets.mesh_view import Layer, Seen
 from widgets.teeth.gizmo_layer import seam, tag
 from widgets.teeth.scene import TeethScene, jaw_of
+from widgets.view_layers import Layer, Seen
 
 POINT_PX, REACH_PX = 4.5, 9.0
 HIDDEN_ALPHA = 0.3

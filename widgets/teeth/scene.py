@@ -5,6 +5,7 @@ of it and is only ever seen, never handed out: picked points and gizmo deltas ar
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from widgets.teeth import shading
 JAWS = ("upper", "lower")
 HINGE_BACK_MM, HINGE_UP_MM = 32.0, 38.0  # of the jaw joint, from the last tooth's back and the occlusal plane
 MOVED_MM = 0.02  # a tooth that moved less has no ghost
-SELECTED, HOVERED, LOCKED = 0.3, 0.14, 0.4  # shares of tint
+SELECTED, LOCKED = 0.3, 0.4  # shares of tint
 GHOST_OPACITY = 0.3
+_MADE: WeakKeyDictionary[Mesh, dict[tuple, Surface]] = WeakKeyDictionary()
+_COARSE: WeakKeyDictionary[Surface, Surface] = WeakKeyDictionary()
 
 
 class TeethScene:
@@ -33,7 +36,6 @@ class TeethScene:
         self.selected: tuple[int, ...] = ()
         self.locked: frozenset[int] = frozenset()
         self.hidden: frozenset[int] = frozenset()
-        self.hovered: int | None = None
         self.shown_jaws = "both"
         self.gum_opacity = 1.0
         self.plane: np.ndarray | None = None
@@ -52,15 +54,13 @@ class TeethScene:
         self.meshes = dict(meshes)
         self.frames = {number: np.array(frames[number], float) for number in meshes}
         self.poses = {number: np.eye(4) for number in meshes}
-        self.pivots, self._ghosts, self.hovered = {}, None, None
+        self.pivots, self._ghosts = {}, None
         self.selected = tuple(number for number in self.selected if number in meshes)
         for store in (self._surfaces, self._coarse, self._paint):
             for key in [key for key in store if isinstance(key, int)]:
                 del store[key]
         for number, mesh in self.meshes.items():
-            normals = smooth_normals(mesh.vertices, mesh.faces)
-            colours = shading.enamel(mesh.vertices, mesh.faces, normals, self.frames[number][:3, 2])
-            self._surfaces[number] = surface(mesh.vertices, mesh.faces, colours)
+            self._surfaces[number] = made(mesh, "enamel", self.frames[number][:3, 2])
         self._tell()
 
     def set_gum(self, jaw: str, mesh: Mesh | None, stone: bool = False) -> None:
@@ -68,11 +68,9 @@ class TeethScene:
         for store in (self._gums, self._surfaces, self._coarse, self._paint, self._gum_material):
             store.pop(jaw, None)
         if mesh is not None:
-            normals = smooth_normals(mesh.vertices, mesh.faces)
-            colours = (shading.stone if stone else shading.gum)(mesh.vertices, mesh.faces, normals)
             self._gums[jaw] = mesh
             self._gum_material[jaw] = "stone" if stone else "gum"
-            self._surfaces[jaw] = surface(mesh.vertices, mesh.faces, colours)
+            self._surfaces[jaw] = made(mesh, self._gum_material[jaw])
         self._tell()
 
     def move_gum(self, jaw: str, vertices: np.ndarray) -> None:
@@ -104,11 +102,6 @@ class TeethScene:
         """In order: the first one's axes are the gizmo's."""
         self.selected = tuple(number for number in dict.fromkeys(numbers) if number in self.meshes)
         self._tell()
-
-    def set_hovered(self, number: int | None) -> None:
-        if number != self.hovered:
-            self.hovered = number
-            self._tell()
 
     def set_locked(self, numbers: Iterable[int]) -> None:
         self.locked = frozenset(numbers)
@@ -166,16 +159,14 @@ class TeethScene:
     # what is read from it
 
     def bodies(self) -> dict[Hashable, Body]:
-        theme, result = tokens.current(), {}
+        theme, shown, result = tokens.current(), set(self.visible()), {}
         for number in self.meshes:
             tint, outline = None, None
             if number in self.selected:
                 tint, outline = (theme.accent, SELECTED), theme.accent
-            elif number == self.hovered:
-                tint = (theme.accent, HOVERED)
             elif number in self.locked:
                 tint = (theme.muted, LOCKED)
-            result[number] = Body(self._surfaces[number], "enamel", self.placed(number), number in self.visible(), tint=tint,
+            result[number] = Body(self._surfaces[number], "enamel", self.placed(number), number in shown, tint=tint,
                                   paint=self._paint.get(number), outline=outline)
         for number, pose in (self._ghosts or {}).items():
             seen = self.shown_jaws in ("both", jaw_of(number)) and (number in self.hidden or self._apart(number, pose) > MOVED_MM)
@@ -222,7 +213,8 @@ class TeethScene:
         for key, fine in self._surfaces.items():
             if key not in self._coarse:
                 mesh = self.meshes[key] if isinstance(key, int) else self._gums[key]
-                self._coarse[key] = coarse(fine, mesh.vertices, mesh.faces)
+                self._coarse[key] = _COARSE.get(fine) or coarse(fine, mesh.vertices, mesh.faces)
+                _COARSE[fine] = self._coarse[key]
                 return True
         return False
 
@@ -234,6 +226,20 @@ class TeethScene:
     def _tell(self, only_places: bool = False) -> None:
         for call in tuple(self.on_change):
             call(only_places)
+
+
+def made(mesh: Mesh, material: str, axis: np.ndarray | None = None) -> Surface:
+    """The surface of a mesh in the colours of its material; the same one again while the mesh lives, so that two views share it."""
+    kept = _MADE.setdefault(mesh, {})
+    key = (material, None if axis is None else tuple(np.round(axis, 6).tolist()))
+    if key not in kept:
+        normals = smooth_normals(mesh.vertices, mesh.faces)
+        if material == "enamel":
+            colours = shading.enamel(mesh.vertices, mesh.faces, normals, axis)
+        else:
+            colours = (shading.stone if material == "stone" else shading.gum)(mesh.vertices, mesh.faces, normals)
+        kept[key] = surface(mesh.vertices, mesh.faces, colours)
+    return kept[key]
 
 
 def jaw_of(number: int) -> str:

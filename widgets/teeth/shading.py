@@ -6,6 +6,7 @@ from widgets.colours import rgb
 
 ROUNDS = 10  # of smoothing: the scale of fissures and mamelons in edges of the mesh
 PIT_MM, RIDGE_MM = 0.16, 0.22  # how far below or above the smoothed surface a full pit or ridge lies
+SCAN_NOISE_MM = 0.06  # relief of a raw scan below this is not drawn
 NECK, EDGE = 0.42, 0.82  # shares of the crown's height where the tints begin
 
 
@@ -47,6 +48,7 @@ def gum(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.ndar
 def stone(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """uint8 [V, 3]: a scan that nobody has cut into teeth yet, like a plaster model."""
     above = relief(vertices, faces, normals)
+    above = np.sign(above) * np.maximum(np.abs(above) - SCAN_NOISE_MM, 0)
     colour = np.broadcast_to(rgb("STONE"), (len(vertices), 3)) * (1 + 0.35 * np.clip(above / 0.25, -1, 0.3))[:, None]
     return _bytes(colour)
 

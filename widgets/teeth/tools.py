@@ -10,11 +10,11 @@ from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPen
 
 from widgets import paint
-from widgets.mesh_view import Layer, Seen
 from widgets.teeth.gizmo_layer import seam, tag
 from widgets.teeth.marks import dense, dot, draw_line
 from widgets.teeth.picking import Hit
 from widgets.teeth.scene import TeethScene, jaw_of
+from widgets.view_layers import Layer, Seen
 
 TOOLS = ("select", "point", "brush", "ruler", "angle")
 NEEDS = {"ruler": 2, "angle": 3}

@@ -1,14 +1,9 @@
 """Dentitions for the 3D view, and a watch that no VTK object outlives a test."""
 
-import gc
-import sys
-
 import pytest
-from teeth_shapes import ball, placed
+from teeth_shapes import ball, placed, vtk_alive
 
 from engines.teeth.dentition import generate, preset
-
-DRAWING = ("RenderWindow", "Renderer", "Actor", "PolyDataMapper", "PolyData", "StaticCellLocator", "Matrix4x4", "Camera", "Light")
 
 
 @pytest.fixture(scope="session")
@@ -48,15 +43,6 @@ def balls():
     scene = TeethScene()
     scene.set_teeth(meshes, frames)
     return scene
-
-
-def vtk_alive():
-    """Names of the drawing objects of VTK that Python still holds."""
-    if "vtkmodules.vtkCommonCore" not in sys.modules:
-        return []
-    from vtkmodules.vtkCommonCore import vtkObjectBase
-    gc.collect()
-    return sorted(type(item).__name__ for item in gc.get_objects() if isinstance(item, vtkObjectBase) and type(item).__name__.endswith(DRAWING))
 
 
 @pytest.fixture(autouse=True)

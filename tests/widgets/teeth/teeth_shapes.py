@@ -1,8 +1,13 @@
 """Plain shapes for the tests of the 3D view."""
 
+import gc
+import sys
+
 import numpy as np
 
 from engines.teeth.mesh import Mesh
+
+DRAWING = ("RenderWindow", "Renderer", "Actor", "PolyDataMapper", "PolyData", "StaticCellLocator", "Matrix4x4", "Camera", "Light")
 
 
 def placed(point):
@@ -26,3 +31,12 @@ def ball(radius, centre, rows=24):
         following = (column + 1) % count
         faces += [(len(points) - 2, column, following), (len(points) - 1, last + following, last + column)]
     return Mesh(radius * points + np.array(centre, float), np.array(faces))
+
+
+def vtk_alive():
+    """Names of the drawing objects of VTK that Python still holds."""
+    if "vtkmodules.vtkCommonCore" not in sys.modules:
+        return []
+    from vtkmodules.vtkCommonCore import vtkObjectBase
+    gc.collect()
+    return sorted(type(item).__name__ for item in gc.get_objects() if isinstance(item, vtkObjectBase) and type(item).__name__.endswith(DRAWING))

@@ -57,13 +57,19 @@ def test_the_ghost_shows_teeth_that_moved_alone(balls):
     assert ("ghost", 11) not in balls.bodies()
 
 
-def test_selected_hovered_and_locked_teeth_look_different(balls):
+def test_selected_and_locked_teeth_look_different(balls):
     balls.set_selected([11])
-    balls.set_hovered(21)
     balls.set_locked([41])
     bodies = balls.bodies()
     assert bodies[11].outline == tokens.current().accent
     assert len({bodies[number].tint for number in (11, 21, 41)}) == 3
+
+
+def test_two_scenes_of_the_same_meshes_share_their_surfaces(balls):
+    from widgets.teeth.scene import TeethScene
+    other = TeethScene()
+    other.set_teeth(balls.meshes, balls.frames)
+    assert other.bodies()[11].surface is balls.bodies()[11].surface
 
 
 def test_paint_has_to_fit_its_tooth(balls):

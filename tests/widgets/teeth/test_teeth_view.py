@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import vtk_alive
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from teeth_shapes import vtk_alive
 
 from engines.teeth import fdi
 from widgets import mesh_view, tokens
@@ -60,8 +60,8 @@ def test_nothing_is_drawn_while_hidden_and_changes_merge_into_one_picture(view, 
     assert not drawn
     view.show()
     for _ in range(5):
-        view.scene.set_hovered(21)
-        view.scene.set_hovered(None)
+        view.scene.set_selected([21])
+        view.scene.set_selected([])
     qtbot.waitUntil(lambda: bool(drawn))
     assert len(drawn) == 1
 
@@ -113,11 +113,18 @@ def _move(view, place, button, keys):
     QApplication.sendEvent(view, QMouseEvent(QEvent.Type.MouseMove, QPointF(place), QPointF(view.mapToGlobal(place)), Qt.MouseButton.NoButton, button, keys))
 
 
-def test_the_tooth_under_the_mouse_lights_up(view):
+def test_the_tooth_under_the_mouse_lights_up_without_a_new_picture_of_the_scene(view, qtbot):
+    qtbot.waitUntil(lambda: view._smooth and not view._stale, timeout=5000)
+    before, frame = pixels(view.grab().toImage()), view.seen().frame
     _move(view, at(view, 21), Qt.MouseButton.NoButton, PLAIN)
-    assert view.scene.hovered == 21
+    assert view.hover.number == 21
+    changed = np.abs(pixels(view.grab().toImage()) - before).sum(-1) > 20
+    assert changed[at(view, 21).y(), at(view, 21).x()] and not changed[at(view, 11).y(), at(view, 11).x()]
+    assert not changed[:, :200].any()
+    assert view.seen().frame is frame
     _move(view, QPoint(2, 2), Qt.MouseButton.NoButton, PLAIN)
-    assert view.scene.hovered is None
+    assert view.hover.number is None
+    assert (pixels(view.grab().toImage()) == before).all()
 
 
 def test_dragging_an_arrow_moves_the_tooth_and_says_by_how_much(view):
@@ -336,6 +343,8 @@ def test_a_view_that_is_destroyed_with_its_window_gives_vtk_back(qtbot, balls):
     delete(window)
     del view, window
     assert vtk_alive() == before
+    balls.set_selected([11])  # its scene lives on and tells nobody
+    assert not balls.on_change
 
 
 def test_a_machine_without_opengl_is_told_what_to_do(qtbot, balls, monkeypatch):
@@ -371,3 +380,15 @@ def test_marks_and_lines_are_painted_where_they_stand(view):
     assert changed[place.y() - 2:place.y() + 3, place.x() - 2:place.x() + 3].all()
     middle = (at(view, 11).x() + place.x()) // 2
     assert changed[place.y() - 2:place.y() + 3, middle].any()
+
+
+def test_pictures_of_all_views_come_without_a_window_and_leave_the_scene_as_it_was(qtbot, balls):
+    from widgets.teeth.pictures import pictures
+    before = vtk_alive()
+    made = pictures(balls, width=160, height=120, text=str)
+    assert set(made) == {"front", "right", "left", "upper", "lower", "back"}
+    for image in made.values():
+        assert (image.width(), image.height()) == (160, 120)
+        assert (pixels(image).min(-1) > 110).any()
+    assert balls.shown_jaws == "both" and not balls.on_change
+    assert vtk_alive() == before
