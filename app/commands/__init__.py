@@ -2,8 +2,6 @@
 
 from typing import Any
 
-<<<<<<< HEAD
-<<<<<<< HEAD
 COMMANDS = ("app.commands.guidance", "app.commands.grid", "app.commands.atlas", "app.commands.fetch", "app.commands.measure", "app.commands.tune",
             "app.commands.quality", "app.commands.bench_guidance", "app.commands.bench_gui", "app.commands.check", "app.commands.teeth",
             "app.commands.bench_teeth_view", "app.commands.teeth_fit", "app.commands.bench_teeth", "app.commands.teeth_measure",
