@@ -12,7 +12,7 @@ from engines.job import EngineError, Job, Task
 from engines.teeth.case import Case
 from engines.teeth.outcome import Ask, Outcome
 from engines.teeth.poses import poses_of
-from engines.teeth.request import SAMPLE, CaseSource, Plan, TeethRequest
+from engines.teeth.request import SAMPLE, CaseSource, Plan, Reduction, TeethRequest
 
 
 class TeethEngine:
@@ -24,14 +24,14 @@ class TeethEngine:
         self._prepared: dict[str, Any] = {}  # of the case that is open: landmarks, measures at the start
         self._files: tuple[CaseSource, Case] | None = None
         self._scans: dict[str, Any] = {}  # segmentation.Segmenter of its scans, by jaw
-        self._bodies: dict[CaseSource, Any] = {}  # contacts.Contacts of that case
+        self._bodies: dict[Any, Any] = {}  # contacts.Contacts of that case, by its shape
         self._reading, self._building = RLock(), RLock()
 
     def run(self, ask: Ask | TeethRequest, job: Job) -> Outcome:
         """First the case as a preview, then everything that is measured. EngineError when the case cannot be opened."""
         ask = ask if isinstance(ask, Ask) else Ask(ask)
         request = ask.request
-        case = self.case(request, job)
+        case = self.shaped(request, job)
         poses = poses_of(case, request.plan)
         job.preview(Outcome(request, case, poses))
         if not case.teeth:
@@ -49,7 +49,7 @@ class TeethEngine:
             distance = at_start, metrics.compare(marked, poses, case.reference)
         job.check()
         outcome = Outcome(request, case, poses, before, now, landmarks=found, distance=distance, measured=True)
-        bodies = self._bodies.get(request.case)
+        bodies = self._bodies.get(_shape(request))
         if bodies is None:  # a ContactsTask makes them on the background lane
             return outcome
         contacts = bodies.pairs(poses)
@@ -58,7 +58,7 @@ class TeethEngine:
         if ask.occlusogram:
             from engines.teeth import occlusogram
 
-            marks = occlusogram.preview(bodies, poses, job)
+            marks = occlusogram.preview(bodies, poses, poses)
         return replace(outcome, contacts=contacts, occlusogram=marks, touched=True)
 
     def carry_out(self, task: Task, job: Job) -> Any:
@@ -71,6 +71,15 @@ class TeethEngine:
                 case = self._read(request.case, job)
                 self._opened, self._prepared = (request.case, case), {}
             return self._opened[1]
+
+    def shaped(self, request: TeethRequest, job: Job) -> Case:
+        """The case with the interproximal reduction of the active plan on its crowns."""
+        from engines.teeth import reduction
+
+        with self._reading:
+            case = self.case(request, job)
+            taken = request.plan.reductions
+            return self._once(("shape", taken), lambda: reduction.applied(case, taken)) if taken else case
 
     def marked(self, request: TeethRequest, job: Job) -> Case:
         """The case with all landmarks that could be found, and those that were set by hand."""
@@ -86,11 +95,12 @@ class TeethEngine:
         from engines.teeth.contacts import Contacts
 
         with self._building:
-            if request.case not in self._bodies:
-                made = Contacts(self.case(request, job), request.tolerance_mm)
+            shape = _shape(request)
+            if shape not in self._bodies:
+                made = Contacts(self.shaped(request, job), request.tolerance_mm)
                 made.build(job)
-                self._bodies = {request.case: made}
-            return self._bodies[request.case]
+                self._bodies = {shape: made}
+            return self._bodies[shape]
 
     def _once(self, key: Any, make: Any) -> Any:
         kind = key[0]
@@ -122,3 +132,8 @@ class TeethEngine:
     def close(self) -> None:
         self._opened = self._files = None
         self._prepared, self._bodies, self._scans = {}, {}, {}
+
+
+def _shape(request: TeethRequest) -> tuple[CaseSource, tuple[Reduction, ...]]:
+    """What the crowns of a request look like."""
+    return request.case, request.plan.reductions

@@ -23,7 +23,7 @@ class StageTask:
         from engines.teeth.stages import stage
 
         request = self.request
-        return stage(engine.case(request, job), request.plan, request.limits, request.tolerance_mm, job)
+        return stage(engine.shaped(request, job), request.plan, request.limits, request.tolerance_mm, job)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ExactTask:
     request: TeethRequest
 
     def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
-        case = engine.case(self.request, job)
+        case = engine.shaped(self.request, job)
         return engine.contacts(self.request, job).exact(poses_of(case, self.request.plan), job)
 
 
@@ -60,7 +60,7 @@ class FitTask:
         from engines.teeth import arch_fit
 
         request, plan = self.request, self.request.plan
-        case = engine.case(request, job)
+        case = engine.shaped(request, job)
         poses = poses_of(case, plan)
         fitted = arch_fit.fit(case, poses, (self.form,), (self.form.jaw,), strength=self.strength, locked=plan.locked,
                               contacts=engine.contacts(request, job), job=job)
@@ -69,14 +69,16 @@ class FitTask:
 
 @dataclass(frozen=True)
 class ExportTask:
-    """Everything of a plan that a person asked for, into a folder; what was written, by name."""
+    """The plan with its stages, every part of it, into a folder that is empty or not there yet; export.export's facts."""
 
     request: TeethRequest
     folder: str
-    parts: tuple[str, ...]
     anonymous: bool = True
 
-    def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
+    def carry_out(self, engine: "TeethEngine", job: Job) -> dict[str, Any]:
         from engines.teeth import export
 
-        return export.write(engine.marked(self.request, job), self.request, Path(self.folder), self.parts, self.anonymous, job)
+        request = self.request
+        what = export.Export(patient=None if self.anonymous else request.patient)
+        case = engine.shaped(request, job)
+        return export.export(case, request.plan, StageTask(request).carry_out(engine, job), request.limits, Path(self.folder), what, job)

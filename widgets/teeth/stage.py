@@ -123,12 +123,13 @@ class Stage(QWidget):
         self.timeline.moved.connect(lambda place: self.moved.emit())
 
     # contents --------------------------------------------------------------------------------------------------------
-    def show_case(self, case: Case) -> None:
-        """Other meshes: everything is set anew and the view fitted."""
+    def show_case(self, case: Case, fit: bool = True) -> None:
+        """Other meshes: everything is set anew, and the view fitted where it is another case."""
         self.case, self._gums, self._painted = case, {}, {}
         for scene in (self.scene, self._start):
             self._fill(scene, case)
-        self.view.fit()
+        if fit:
+            self.view.fit()
         self.views.first.set_camera(self.view.camera)
 
     def _fill(self, scene: TeethScene, case: Case) -> None:

@@ -10,13 +10,11 @@ from PySide6.QtWidgets import QFileDialog
 from engines.job import EngineError
 from engines.teeth.moves import Move
 from engines.teeth.outcome import Outcome
-from engines.teeth.poses import moves_of
 from engines.teeth.request import TeethRequest
 from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, StageTask
 from widgets.teeth.timeline import Lane
 
 PICTURE_PX = (1920, 1200)
-PARTS = ("models", "teeth", "movements", "plan", "pictures", "film", "report")
 
 
 class Work(QObject):
@@ -126,14 +124,16 @@ class Work(QObject):
     # files -----------------------------------------------------------------------------------------------------------
     def open_plan(self, path: Path) -> bool:
         """A plan of this case from a file. EngineError when it is one of another case, or spoilt."""
-        from engines.teeth import plan_files
+        from engines.teeth.plan_opening import open_plan
 
         case = self._workspace.case
         if case is None:
             raise EngineError(f"{path.name} is a plan: open its case first.", "Open the scan or the teeth that it was made for, then the plan.")
-        poses = plan_files.read(path, case)
-        plan = replace(self._document.request.plan, moves=(), origin=path.name).with_moves(moves_of(case, poses))
-        self._workspace.edit(plan, f"open {path.name}")
+        opened = open_plan(path, case)
+        request = self._document.request
+        self._workspace.propose(replace(request.with_plan(opened.plan), limits=opened.limits or request.limits), f"open {path.name}")
+        for notice in opened.notices:
+            self.noticed.emit("warn", notice, "")
         return True
 
     def ask_plan(self) -> None:
@@ -173,12 +173,16 @@ class Work(QObject):
         dialog.open()
 
     def _export(self, folder: str) -> None:
-        anonymous = self._workspace.controls.anonymous.isChecked()
-        request = self._document.request.anonymous() if anonymous else self._document.request
-        self._submit("export", ExportTask(request, folder, PARTS, anonymous))
+        """Into the folder if it is empty, else into a new one inside it."""
+        out = Path(folder)
+        if out.is_dir() and any(out.iterdir()):
+            out = next(path for k in range(1, 10_000) if not (path := out / f"vernier-plan-{k}").exists())
+        self._submit("export", ExportTask(self._document.request, str(out), self._workspace.controls.anonymous.isChecked()))
 
-    def _have_export(self, written: Any, request: TeethRequest) -> None:
-        self.worked.emit(f"Exported {len(written)} files")
+    def _have_export(self, written: dict[str, Any], request: TeethRequest) -> None:
+        self.worked.emit(f"Exported {len(written['files'])} files to {Path(written['out']).name}" + (", anonymous" if written["anonymous"] else ""))
+        for notice in written["notices"]:
+            self.noticed.emit("info", notice, "")
 
     def cancel_export(self) -> None:
         for kind in ("export", "fit", "stages"):

@@ -245,16 +245,15 @@ class TeethWorkspace(QWidget):
     def _on_outcome(self, outcome: Outcome) -> None:
         if outcome.request.case != self._document.request.case:
             return
-        new = self.case is not outcome.case
+        new, fresh = self.case is not outcome.case, self.case is None
         self.case, self.outcome = outcome.case, outcome if outcome.measured or self.outcome is None else self.outcome
         if new:
-            self.stage.show_case(outcome.case)
+            self.stage.show_case(outcome.case, fit=fresh)
             self._show_request(self._document.request)
-            fresh = [text for text in outcome.case.notices if text not in self._told]
+            for text in outcome.case.notices:
+                if text not in self._told:
+                    self.noticed.emit("warn", text, "")
             self._told = outcome.case.notices
-            if fresh:
-                more = f" and {len(fresh) - 1} more (log)" if len(fresh) > 1 else ""
-                self.noticed.emit("warn", fresh[0] + more, "")
         if outcome.measured:
             request = self._document.request
             self.measures.set_rows(rows.measure_rows(outcome))

@@ -245,3 +245,51 @@ def test_patient_fields_are_kept_and_left_out_of_what_is_anonymous(bench):
     bench.workspace.controls.patient.setText("Someone")
     bench.workspace.controls._on_patient()
     assert bench.document.request.patient.name == "Someone" and bench.document.request.anonymous().patient.name == ""
+
+
+def test_a_plan_is_exported_and_its_file_brings_it_back(bench, tmp_path):
+    bench.workspace.edit(bench.plan.with_move(11, Move(buccal=.4, tip=2)), "move")
+    (tmp_path / "something").touch()
+    bench.workspace.work._export(str(tmp_path))
+    bench.background.work()
+    folder = tmp_path / "vernier-plan-1"
+    assert (folder / "plan.json").exists() and list(folder.glob("*.pdf")) and list(folder.rglob("*.stl"))
+    bench.workspace.edit(bench.plan.with_move(12, Move(mesial=3)), "another")
+    bench.workspace.open_path(folder / "plan.json")
+    assert bench.plan.moves == ((11, Move(buccal=.4, tip=2)),)
+
+
+def test_reduction_shapes_the_crowns_and_goes_back(bench):
+    before = bench.workspace.case.teeth[11].mesh.vertices
+    bench.workspace.contacts.reduce.emit(11, 21, .4)
+    after = bench.workspace.case.teeth[11].mesh.vertices
+    mesial = bench.workspace.case.teeth[11].axis("mesial")
+    assert (before @ mesial).max() - (after @ mesial).max() == pytest.approx(.2, abs=.02)
+    bench.document.undo_stack.undo()
+    assert np.array_equal(bench.workspace.case.teeth[11].mesh.vertices, before)
+
+
+def test_the_occlusogram_paints_where_the_jaws_meet(bench):
+    bench.do("occlusogram")
+    bench.background.work()
+    painted = bench.workspace.stage._painted
+    assert len(painted) > 20 and min(float(values.min()) for values in painted.values()) < .5
+    bench.do("occlusogram")
+    assert not bench.workspace.stage._painted
+
+
+def test_a_dragged_landmark_changes_its_measure_and_stays(bench):
+    before = {row.id: row.now for row in bench.workspace.measures.rows}
+    point = bench.workspace.outcome.landmarks[11]["edge"] + (0, -1.5, 0)
+    bench.workspace.stage.landmark_moved.emit(11, "edge", point)
+    assert bench.document.request.landmarks[0][:2] == (11, "edge")
+    now = {row.id: row.now for row in bench.workspace.measures.rows}
+    assert now["overjet"] != before["overjet"]
+
+
+def test_another_number_for_a_tooth_swaps_with_the_one_that_has_it(bench):
+    mesh = bench.workspace.case.teeth[11].mesh
+    bench.workspace.controls.chart.renumbered.emit(11, 12)
+    assert bench.workspace.case.teeth[12].mesh is mesh and 11 in bench.workspace.case.teeth
+    bench.workspace.controls.chart.renumbered.emit(12, 11)
+    assert bench.workspace.case.teeth[11].mesh is mesh and bench.document.request.case.renumbered == ()
