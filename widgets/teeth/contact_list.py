@@ -57,7 +57,13 @@ class ContactList(QWidget):
         column.addWidget(self.note)
         column.addLayout(foot)
         self.rows: tuple[ContactRow, ...] = ()
-        self.set_rows((), 0.1)
+        self.wait()
+
+    def wait(self) -> None:
+        """Nothing is known yet: a case was opened, its collision bodies are being made."""
+        self.set_rows((), self.slider.value)
+        self.head.setText("Preparing contacts\N{HORIZONTAL ELLIPSIS}")
+        self.note.setText("The shapes of all teeth are read once; after that contacts follow every move.")
 
     def set_rows(self, rows: tuple[ContactRow, ...], tolerance_mm: float) -> None:
         """Deepest first. The chosen row stays chosen while its pair is there."""

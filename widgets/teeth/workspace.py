@@ -257,7 +257,10 @@ class TeethWorkspace(QWidget):
         if outcome.measured:
             request = self._document.request
             self.measures.set_rows(rows.measure_rows(outcome))
-            self.contacts.set_rows(rows.contact_rows(outcome, self._notation), request.tolerance_mm)
+            if outcome.touched:
+                self.contacts.set_rows(rows.contact_rows(outcome, self._notation), request.tolerance_mm)
+            else:
+                self.contacts.wait()
             if self.stage.timeline.share >= 1:
                 self.stage.show_outcome(outcome)
             self.work.show_outcome(outcome)
@@ -353,7 +356,7 @@ class TeethWorkspace(QWidget):
     def _set_notation(self, notation: str) -> None:
         self._notation = notation
         self._show_selection()
-        if self.outcome is not None:
+        if self.outcome is not None and self.outcome.touched:
             self.contacts.set_rows(rows.contact_rows(self.outcome, notation), self._document.request.tolerance_mm)
 
     def _other_plan(self) -> None:
