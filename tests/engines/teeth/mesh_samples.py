@@ -29,8 +29,9 @@ def ply(mesh: Mesh, form: str, labels: np.ndarray | None = None) -> bytes:
         rows = [f"{x:.9g} {y:.9g} {z:.9g} 7" for x, y, z in mesh.vertices] + [f"3 {a} {b} {c}" + ("" if m is None else f" {m}")
                                                                               for (a, b, c), m in zip(mesh.faces, marks, strict=True)]
         return head + ("\n".join(rows) + "\n").encode()
-    body = b"".join(struct.pack(order + "3dB", *map(float, v), 7) for v in mesh.vertices)
-    return head + body + b"".join(struct.pack(order + "B3I", 3, *map(int, f)) + (b"" if m is None else bytes([m])) for f, m in zip(mesh.faces, marks, strict=True))
+    body = [struct.pack(order + "3dB", *map(float, v), 7) for v in mesh.vertices]
+    body += [struct.pack(order + "B3I", 3, *map(int, f)) + (b"" if m is None else bytes([m])) for f, m in zip(mesh.faces, marks, strict=True)]
+    return head + b"".join(body)
 
 
 def vtp(mesh: Mesh, labels: np.ndarray | None = None, mode: str = "Appended", packer: str = "ZLib", encode: bool = True, big: bool = False, wide: bool = False,

@@ -1,9 +1,12 @@
 import io
 import os
 import tarfile
+import warnings
 import zipfile
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engines.job import EngineError, Job
 from engines.teeth import archives
@@ -32,8 +35,8 @@ def test_folders_zips_and_tars_hold_the_same_files_under_any_names(tmp_path):
     for name, data in ENTRIES.items():
         (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "folder" / name).write_bytes(data)
-    made = [tmp_path / "folder", pack_zip(tmp_path / "a.zip", ENTRIES), pack_tar(tmp_path / "a.tar", ENTRIES, "w"), pack_tar(tmp_path / "a.tar.gz", ENTRIES, "w:gz"),
-            pack_tar(tmp_path / "a.tar.xz", ENTRIES, "w:xz"), pack_tar(tmp_path / "a.tbz2", ENTRIES, "w:bz2")]
+    made = [tmp_path / "folder", pack_zip(tmp_path / "a.zip", ENTRIES)]
+    made += [pack_tar(tmp_path / name, ENTRIES, mode) for name, mode in (("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tar.xz", "w:xz"), ("a.tbz2", "w:bz2"))]
     for path in made:
         files = archives.open_files(path, Job())
         assert sorted(files.names) == ["Fall Müller/Zahn_11.stl", "Fall Müller/牙齿/21.ply"] and not files.notices
@@ -105,3 +108,27 @@ def test_a_mesh_brings_its_labels_and_labels_bring_their_mesh(tmp_path):
     assert archives.open_files(tmp_path / "a_lower.obj", Job()).names == ["a_lower.obj", "a_lower.json"]
     assert archives.open_files(tmp_path / "a_lower.json", Job()).names == ["a_lower.json", "a_lower.obj"]
     assert archives.open_files(tmp_path / "b_lower.obj", Job()).names == ["b_lower.obj"]
+
+
+EDITS = st.lists(st.tuples(st.sampled_from(("set", "cut", "insert")), st.floats(0, 1), st.binary(min_size=1, max_size=6)), min_size=1, max_size=4)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.sampled_from(("a.zip", "a.tar", "a.tar.gz", "a.tar.xz", "a.tbz2")), EDITS)
+def test_a_damaged_archive_gives_files_or_an_engine_error(tmp_path, name, edits):
+    path = tmp_path / name
+    entries = {"case/11.stl": b"one" * 30, "case/gum.ply": b"two" * 20}
+    mode = {"tar": "w", "gz": "w:gz", "xz": "w:xz", "tbz2": "w:bz2"}.get(name.split(".")[-1])
+    data = (pack_tar(path, entries, mode) if mode else pack_zip(path, entries)).read_bytes()
+    for kind, place, what in edits:
+        at = int(place * len(data))
+        data = {"set": data[:at] + what + data[at + len(what):], "cut": data[:at], "insert": data[:at] + what + data[at:]}[kind]
+    path.write_bytes(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zipfile warns of names that are there twice
+            files = archives.open_files(path, Job())
+            for entry in files.names:
+                files.read(entry)
+    except EngineError as error:
+        assert error.remedy

@@ -21,11 +21,11 @@ def scaled(mesh, factor):
     return Mesh(mesh.vertices * factor, mesh.faces)
 
 
-def write(folder, meshes, name="{}.stl", factor=1.0, matrix=np.eye(4), universal=False):
+def write(folder, meshes, name="{}.stl", factor=1.0, matrix=None, universal=False):
     folder.mkdir(parents=True, exist_ok=True)
     for number, mesh in meshes.items():
         path = folder / name.format(fdi.to_universal(number) if universal else number)
-        path.write_bytes(plain(mesh_files.encode(scaled(mesh.moved(matrix), factor), path.suffix[1:])))
+        path.write_bytes(plain(mesh_files.encode(scaled(mesh if matrix is None else mesh.moved(matrix), factor), path.suffix[1:])))
     return folder
 
 
@@ -37,7 +37,8 @@ def fields(case):
     return {question.field for question in case.questions}
 
 
-@pytest.mark.parametrize("name, unit, universal", (("{}.stl", "mm", False), ("Zahn_{}.ply", "cm", False), ("case7_tooth{}.obj", "inch", True), ("牙{}.stl", "m", True)))
+@pytest.mark.parametrize("name, unit, universal", (("{}.stl", "mm", False), ("Zahn_{}.ply", "cm", False), ("case7_tooth{}.obj", "inch", True),
+                                                   ("牙{}.stl", "m", True)))
 def test_a_folder_in_any_numbering_unit_and_axes_is_the_same_case(tmp_path, name, unit, universal):
     matrix = turned(len(name))
     case = opening.open_case(write(tmp_path / "Fälle", teeth(), name, 1 / {"mm": 1, "cm": 10, "m": 1000, "inch": 25.4}[unit], matrix, universal))
@@ -96,7 +97,8 @@ def test_a_labelled_scan_is_cut_into_crowns_and_gum(tmp_path, form):
         (tmp_path / "P1_lower.json").write_text(json.dumps({"id_patient": "P1", "jaw": "lower", "labels": each.tolist(), "instances": each.tolist()}))
     case = opening.open_case(tmp_path)
     assert [*case.teeth] == [n for n in teeth() if n > 30] and case.numbering == ("universal" if "universal" in form else "fdi") and not case.questions
-    assert all(len(tooth.mesh.faces) == len(teeth()[n].faces) for n, tooth in case.teeth.items()) and len(case.gums["lower"].faces) == len(made().lower_gum.faces)
+    assert all(len(tooth.mesh.faces) == len(teeth()[n].faces) for n,
+               tooth in case.teeth.items()) and len(case.gums["lower"].faces) == len(made().lower_gum.faces)
     assert case.notices == ("Only the lower jaw is there: measures between the jaws cannot be made. Add the other jaw's files to have them.",)
 
 
@@ -163,7 +165,8 @@ def test_every_kind_of_bad_file_costs_a_notice_and_the_rest_opens(tmp_path):
     case = opening.open_case(folder)
     assert set(case.teeth) == set(teeth()) - {11, 12, 13}
     told = "\n".join(case.notices)
-    for text in ("11.stl is cut short", "12.stl holds no triangles", "13.stl is damaged", "tooth_14.stl is tooth 14 a second time", "99.stl: 99 is no tooth number", "36.stl is in another unit",
+    for text in ("11.stl is cut short", "12.stl holds no triangles", "13.stl is damaged", "tooth_14.stl is tooth 14 a second time",
+                 "99.stl: 99 is no tooth number", "36.stl is in another unit",
                  "scan.3oxz is a 3Shape", "broken.json is damaged", "47.stl: the surface was inside out"):
         assert text in told, (text, told)
     assert np.linalg.norm(case.teeth[36].centre - case.teeth[46].centre) > 35
@@ -209,4 +212,30 @@ def test_opening_can_be_cancelled_and_is_quick(tmp_path):
 def test_the_description_is_plain_json(tmp_path):
     told = opening.describe(opening.open_case(write(tmp_path / "case", some(16, 11, 21, 36))))
     assert json.loads(json.dumps(told)) == told and told["jaws"]["upper"]["teeth"] == 3
-    assert told["teeth"]["16"]["triangles"] == len(teeth()[16].faces) and told["teeth"]["16"]["closed"] is False and 7 < max(told["teeth"]["16"]["size_mm"]) < 14
+    tooth = told["teeth"]["16"]
+    assert tooth["triangles"] == len(teeth()[16].faces) and tooth["closed"] is False and 7 < max(tooth["size_mm"]) < 14
+
+
+def test_scans_that_count_both_jaws_from_1_to_16_are_numbered_by_how_they_stand(tmp_path):
+    for way in (1, -1):
+        for upper in (True, False):
+            mesh, numbers = jaw_scan(upper)
+            row = list(fdi.UPPER if upper else fdi.LOWER[::way])
+            counted = np.array([row.index(n) + 1 if n else 0 for n in numbers])
+            (tmp_path / f"{'upper' if upper else 'lower'}.ply").write_bytes(ply(mesh.moved(turned(6)), "binary_little_endian", counted.astype(np.uint8)))
+        case = opening.open_case(tmp_path)
+        assert tuple(case.teeth) == tuple(teeth()) and np.linalg.det(case.to_world[:3, :3]) > 0 and "lower.ply counts the lower teeth" in case.notices[0]
+        assert case.teeth[41].centre[0] < 0 < case.teeth[31].centre[0]
+
+
+def test_jaws_side_by_side_open_and_say_that_they_do_not_bite(tmp_path):
+    case = opening.open_case(write(tmp_path / "case", {n: mesh if fdi.is_upper(n) else mesh.moved(turned(5)) for n, mesh in teeth().items()}))
+    assert len(case.teeth) == 28 and fields(case) == {"orientation"} and "do not lie in one bite" in case.notices[0] and "lie apart" in case.questions[0].text
+
+
+def test_one_jaw_of_teeth_and_one_scan_open_together(tmp_path):
+    write(tmp_path, {n: mesh for n, mesh in teeth().items() if n < 30})
+    (tmp_path / "lowerjaw.stl").write_bytes(plain(mesh_files.encode(jaw_scan(False)[0], "stl")))
+    (tmp_path / "Zahnfleisch_upper.stl").write_bytes(plain(mesh_files.encode(made().upper_gum, "stl")))
+    case = opening.open_case(tmp_path)
+    assert len(case.teeth) == 14 and set(case.scans) == {"lower"} and set(case.gums) == {"upper"} and "no tooth labels yet" in case.notices[0]

@@ -24,7 +24,8 @@ def test_the_world_of_a_made_case_is_found_again():
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from(("both", "upper", "lower", "three")))
 def test_any_input_axes_mirrored_or_not_end_in_the_same_world(seed, mirrored, which):
-    chosen = {n: m for n, m in teeth().items() if which == "both" or (which == "upper" and n < 30) or (which == "lower" and n > 30) or (which == "three" and n in (14, 12, 25))}
+    wanted = {"both": lambda n: True, "upper": lambda n: n < 30, "lower": lambda n: n > 30, "three": lambda n: n in (14, 12, 25)}[which]
+    chosen = {n: m for n, m in teeth().items() if wanted(n)}
     matrix = turned(seed, mirrored)
     home, away = orientation.of_teeth(chosen), orientation.of_teeth(moved(chosen, matrix))
     assert away.mirrored == mirrored and away.sure

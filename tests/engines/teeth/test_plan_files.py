@@ -10,12 +10,12 @@ from tests.engines.teeth.made_cases import degrees, teeth, turned
 
 
 def case_of(axes, hashes=None):
-    return Case("Fall 7", {n: Tooth(n, teeth()[n], np.eye(4)) for n in (11, 21, 36)}, to_world=axes, hashes={"11.stl": "aa", "21.stl": "bb"} if hashes is None else hashes)
+    teeth_of = {n: Tooth(n, teeth()[n], np.eye(4)) for n in (11, 21, 36)}
+    return Case("Fall 7", teeth_of, to_world=axes, hashes={"11.stl": "aa", "21.stl": "bb"} if hashes is None else hashes)
 
 
 def small(seed):
-    matrix = turned(seed, shift=2)
-    return matrix
+    return turned(seed, shift=2)
 
 
 @pytest.mark.parametrize("mirrored", (False, True))
@@ -39,7 +39,8 @@ def test_a_bare_plan_of_another_program_is_read_with_its_unit():
 
 def test_a_plan_for_another_case_is_refused_with_the_reason(tmp_path):
     plan_files.write(tmp_path / "plan.json", case_of(np.eye(4)), {})
-    for hashes, message in (({"x.stl": "zz"}, r"another case \(Fall 7\): none of the 2 files"), ({"11.stl": "aa", "21.stl": "changed"}, "missing or changed: 21.stl")):
+    others = (({"x.stl": "zz"}, r"another case \(Fall 7\): none of the 2 files"), ({"11.stl": "aa", "21.stl": "changed"}, "missing or changed: 21.stl"))
+    for hashes, message in others:
         with pytest.raises(EngineError, match=message) as caught:
             plan_files.read(tmp_path / "plan.json", case_of(np.eye(4), hashes))
         assert caught.value.remedy
@@ -48,11 +49,15 @@ def test_a_plan_for_another_case_is_refused_with_the_reason(tmp_path):
         plan_files.decode({"teeth": {"48": {"matrix": np.eye(4).tolist()}}}, case_of(np.eye(4)), "plan.json")
 
 
+def one(matrix, number="11"):
+    return {"teeth": {number: {"matrix": np.asarray(matrix).tolist()}}}
+
+
 @pytest.mark.parametrize("values, message", (
-    ([], "no plan"), ({"teeth": 3}, "no plan"), ({"units": "furlong", "teeth": {}}, "furlong"), ({"teeth": {"19": {"matrix": np.eye(4).tolist()}}}, "'19' is no FDI"),
-    ({"teeth": {"1²": {}}}, "no FDI"), ({"teeth": {"11": {}}}, "tooth 11 has no matrix"), ({"teeth": {"11": {"matrix": [[1, 0], [0, 1]]}}}, "not 4 x 4"),
-    ({"teeth": {"11": {"matrix": [["a"] * 4] * 4}}}, "no matrix of numbers"), ({"teeth": {"11": {"matrix": (2 * np.eye(4)).tolist()}}}, "no rotation"),
-    ({"teeth": {"11": {"matrix": np.diag([1.0, 1, -1, 1]).tolist()}}}, "no rotation"), ({"teeth": {"11": {"matrix": np.full((4, 4), np.nan).tolist()}}}, "not 4 x 4 numbers")))
+    ([], "no plan"), ({"teeth": 3}, "no plan"), ({"units": "furlong", "teeth": {}}, "furlong"), (one(np.eye(4), "19"), "'19' is no FDI"),
+    ({"teeth": {"1²": {}}}, "no FDI"), ({"teeth": {"11": {}}}, "tooth 11 has no matrix"), (one(np.eye(2)), "not 4 x 4"),
+    (one([["a"] * 4] * 4), "no matrix of numbers"), (one(2 * np.eye(4)), "no rotation"), (one(np.diag([1.0, 1, -1, 1])), "no rotation"),
+    (one(np.full((4, 4), np.nan)), "not 4 x 4 numbers")))
 def test_what_is_no_plan_is_said(values, message):
     with pytest.raises(EngineError, match=message) as caught:
         plan_files.decode(values, case_of(np.eye(4)), "plan.json")
