@@ -5,8 +5,8 @@ Per jaw, the displacements u_i [3] of the free teeth minimise
     sum_i  (u_i - t_i)^T W_i (u_i - t_i)  +  sum_pairs k (gap + n^T (u_j - u_i) - CLEAR_MM)^2
 
 t_i: part of the way across to the curve and up or down to the level surface, nothing along the curve. W_i: ROOTS across and up, SLIDE times that along it.
-k = CLOSE (more for wide spaces) for neighbours that stand apart; teeth that overlap are parted with k = PART as far as their limit. Gaps and their normals n are measured anew in
-every round (contacts.py).
+k = CLOSE (more for wide spaces) for neighbours that stand apart; teeth that overlap are parted with k = PART as far as their limit. Gaps and their normals n
+are measured anew in every round (contacts.py).
 """
 
 from dataclasses import dataclass
