@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ALLOWED = {"app": {"app", "widgets", "engines", "resources"}, "widgets": {"widgets", "engines", "resources"}, "engines": {"engines"}, "resources": set()}
-HEAVY = ("torch", "diffusers", "pyqtgraph", "cv2", "pyvista", "scipy", "manifold3d")
+HEAVY = ("torch", "diffusers", "pyqtgraph", "cv2", "pyvista", "scipy")
 
 
 def modules():
