@@ -92,7 +92,7 @@ def level(heights: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def _settled(contacts: Contacts, poses: Poses, aims: dict[int, Aim], free: list[int], job: Job | None) -> Poses:
-    """Rounds of least squares towards the aims; rounds that only part what overlaps too deeply; what still does goes back, at worst to where it stood."""
+    """Rounds of least squares towards the aims; rounds that only part what overlaps; what overlaps deeper than it did goes back, at worst to where it stood."""
     shifts, share = {number: np.zeros(3) for number in free}, dict.fromkeys(free, 1.0)
     before = {(entry.first, entry.second): entry.gap_mm for entry in contacts.measured(poses)}
     beside = {pair for row in contacts.rows(poses).values() for pair in zip(row, row[1:], strict=False)}
@@ -117,10 +117,10 @@ def _settled(contacts: Contacts, poses: Poses, aims: dict[int, Aim], free: list[
                 wishes.append((entry, CLEAR_MM - entry.gap_mm, CLOSE * np.clip(1 + wide * abs(wide), 1, WIDEST)))
         _step(shifts, aims, wishes, 1.0)
     for _ in range(REPAIRS):
-        deep = [entry for entry in contacts.measured(stand()) if entry.depth_mm > limit(entry) - SPARE_MM]
-        if all(entry.depth_mm <= limit(entry) for entry in deep):
+        laps = [(entry, contacts.tolerance_mm if (entry.first, entry.second) in beside else limit(entry)) for entry in contacts.measured(stand())]
+        if all(entry.depth_mm <= lap for entry, lap in laps):
             break
-        _step(shifts, aims, [(entry, SPARE_MM - limit(entry) - entry.gap_mm, PART) for entry in deep], 0.0)
+        _step(shifts, aims, [(entry, SPARE_MM - lap - entry.gap_mm, PART) for entry, lap in laps if entry.depth_mm > lap - SPARE_MM], 0.0)
     while True:
         deep = [entry for entry in contacts.measured(stand()) if entry.depth_mm > limit(entry) + 1e-3]
         back = {number for entry in deep for number in (entry.first, entry.second) if share.get(number, 0) > 0}
