@@ -5,7 +5,8 @@ Per jaw, the displacements u_i [3] of the free teeth minimise
     sum_i  (u_i - t_i)^T W_i (u_i - t_i)  +  sum_pairs k (gap + n^T (u_j - u_i) - CLEAR_MM)^2
 
 t_i: part of the way across to the curve and up or down to the level surface, nothing along the curve. W_i: ROOTS across and up, SLIDE times that along it.
-k = CLOSE for neighbours that stand apart and PART for teeth that overlap; gaps and their normals n are measured anew in every round (contacts.py).
+k = CLOSE (more for wide spaces) for neighbours that stand apart; teeth that overlap are parted with k = PART as far as their limit. Gaps and their normals n
+are measured anew in every round (contacts.py).
 """
 
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ STRENGTH = 0.7  # of the way across to the curve: the best simple gain on real a
 LEVEL = 6 / 7  # of the strength, up or down: 0.6 beside 0.7
 TURN = 0.3  # of the strength, towards the curve: frames found from geometry may err by more than teeth are turned
 SLIDE = 0.1
-CLOSE, PART, CLEAR_MM = 0.3, 30.0, 0.02
-ROUNDS, STEP_MM = 10, 1.0
+CLOSE, PART = 1.0, 5.0
+WIDEST = 12.0  # times CLOSE: wide spaces, of extracted teeth above all, close more surely than small ones
+CLEAR_MM, LAP_MM, SPARE_MM = 0.02, 0.05, 0.01  # gap aimed at, overlap of neighbours left alone, how far under its limit an overlap is brought
+ROUNDS, REPAIRS, STEP_MM = 10, 20, 1.0
 LEAN_MM = 2.0  # prior sd of the level surface's sideways tilt, at the ends of the arch
 ROOTS = (1.0, .9, 1.3, 1.1, 1.1, 2.0, 1.8, 1.4)  # places 1 to 8: how firmly a tooth stands
 
@@ -89,44 +92,56 @@ def level(heights: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def _settled(contacts: Contacts, poses: Poses, aims: dict[int, Aim], free: list[int], job: Job | None) -> Poses:
-    """Rounds of least squares; then whatever still overlaps too deeply goes part of its way back, at worst to where it stood."""
-    shifts = {number: np.zeros(3) for number in free}
-    allowed = {(entry.first, entry.second): max(entry.depth_mm, contacts.tolerance_mm) for entry in contacts.measured(poses)}
+    """Rounds of least squares towards the aims; rounds that only part what overlaps; what overlaps deeper than it did goes back, at worst to where it stood."""
+    shifts, share = {number: np.zeros(3) for number in free}, dict.fromkeys(free, 1.0)
+    before = {(entry.first, entry.second): entry.gap_mm for entry in contacts.measured(poses)}
     beside = {pair for row in contacts.rows(poses).values() for pair in zip(row, row[1:], strict=False)}
 
-    def stand(share: dict[int, float]) -> Poses:
+    def stand() -> Poses:
         return poses | {number: placed(contacts.case.teeth[number], poses[number], share[number] * shifts[number], share[number] * aims[number].turn)
                         for number in free if share[number] > 0}
-    whole = dict.fromkeys(free, 1.0)
+
+    def limit(entry: Contact) -> float:
+        return max(-before.get((entry.first, entry.second), 0.0), contacts.tolerance_mm)
     for k in range(ROUNDS):
         if job is not None:
             job.progress(k, ROUNDS, "Fitting teeth to the arch")
-        _step(contacts.measured(stand(whole)), shifts, aims, allowed, beside)
+        wishes = []
+        for entry in contacts.measured(stand()):
+            neighbours = (entry.first, entry.second) in beside
+            lap = LAP_MM if neighbours else limit(entry) - SPARE_MM
+            if entry.gap_mm < -lap:
+                wishes.append((entry, -lap - entry.gap_mm, PART))
+            elif neighbours and entry.gap_mm > CLEAR_MM:
+                wide = before[entry.first, entry.second]
+                wishes.append((entry, CLEAR_MM - entry.gap_mm, CLOSE * np.clip(1 + wide * abs(wide), 1, WIDEST)))
+        _step(shifts, aims, wishes, 1.0)
+    for _ in range(REPAIRS):
+        laps = [(entry, contacts.tolerance_mm if (entry.first, entry.second) in beside else limit(entry)) for entry in contacts.measured(stand())]
+        if all(entry.depth_mm <= lap for entry, lap in laps):
+            break
+        _step(shifts, aims, [(entry, SPARE_MM - lap - entry.gap_mm, PART) for entry, lap in laps if entry.depth_mm > lap - SPARE_MM], 0.0)
     while True:
-        deep = [entry for entry in contacts.measured(stand(whole))
-                if entry.depth_mm > allowed.get((entry.first, entry.second), contacts.tolerance_mm) + 1e-3]
-        back = {number for entry in deep for number in (entry.first, entry.second) if whole.get(number, 0) > 0}
+        deep = [entry for entry in contacts.measured(stand()) if entry.depth_mm > limit(entry) + 1e-3]
+        back = {number for entry in deep for number in (entry.first, entry.second) if share.get(number, 0) > 0}
         if not back:
-            return stand(whole)
+            return stand()
         for number in back:
-            whole[number] = whole[number] / 2 if whole[number] > .1 else 0.0
+            share[number] = share[number] / 2 if share[number] > .1 else 0.0
 
 
-def _step(found: tuple[Contact, ...], shifts: dict[int, np.ndarray], aims: dict[int, Aim], allowed: dict[tuple[int, int], float],
-          beside: set[tuple[int, int]]) -> None:
-    """One least-squares step, in place: at most STEP_MM a tooth."""
+def _step(shifts: dict[int, np.ndarray], aims: dict[int, Aim], wishes: list[tuple[Contact, float, float]], drawn: float) -> None:
+    """One least-squares step of the shifts, in place, at most STEP_MM a tooth.
+
+    wishes: contact, mm by which its gap shall grow, stiffness. drawn: 1 = towards the aims, 0 = as little as the wishes need.
+    """
     place = {number: 3 * k for k, number in enumerate(shifts)}
     system, right = np.zeros((3 * len(place), 3 * len(place))), np.zeros(3 * len(place))
     for number, k in place.items():
         system[k:k + 3, k:k + 3] += aims[number].weights
-        right[k:k + 3] += aims[number].weights @ (aims[number].shift - shifts[number])
-    for entry in found:
-        pair = (entry.first, entry.second)
-        if pair in beside:
-            wish, stiffness = CLEAR_MM - entry.gap_mm, CLOSE if entry.gap_mm > CLEAR_MM else PART
-        else:
-            wish, stiffness = max(-allowed.get(pair, 0.0) - entry.gap_mm, 0.0), PART
-        if wish == 0 or not (entry.first in place or entry.second in place):
+        right[k:k + 3] += drawn * aims[number].weights @ (aims[number].shift - shifts[number])
+    for entry, wish, stiffness in wishes:
+        if entry.first not in place and entry.second not in place:
             continue
         slope = np.zeros(len(right))
         for number, sign in ((entry.first, -1), (entry.second, 1)):

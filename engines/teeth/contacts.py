@@ -19,6 +19,7 @@ from engines.teeth.mesh import Mesh
 NEIGHBOUR, ANTAGONIST = "neighbour", "antagonist"
 CLUSTERS = 256  # a power of two
 POINTS = 2560  # at most, of one body
+BODY_FACES, EXACT_FACES = 12_000, 60_000  # finer meshes are decimated
 REACH_MM = 1.0  # antagonists and teeth two places apart are measured up to this gap, true neighbours at any
 EXACT_BELOW_MM = 0.1  # pairs nearer than this are measured exactly
 SPREAD_MM = 0.1  # the normal of a contact is the mean over points so close to the deepest one
@@ -59,6 +60,7 @@ class Body:
 
 def body(mesh: Mesh) -> Body:
     """The body of a mesh that is already in its tooth's frame: about 70 ms for 4,800 triangles."""
+    mesh = solid.thinned(mesh, BODY_FACES)
     points = _thinned(np.concatenate([mesh.vertices.astype(np.float64), samples_of(mesh.corners())[0]]), float(mesh.areas().sum()))
     groups = points[_split(points)]
     middle = np.argmin(np.linalg.norm(groups - groups.mean(1, keepdims=True), axis=2), axis=1)
@@ -180,9 +182,13 @@ class Contacts:
         for k, entry in enumerate(near):
             job.progress(k, len(near), "Measuring contacts")
             for number in {entry.first, entry.second} - set(surfaces):
-                surfaces[number] = Surface(solid.closed(self.case.teeth[number].mesh.moved(poses[number])))
+                surfaces[number] = self.surface(number, poses)
             made.append(self._exact(entry, poses, surfaces))
         return tuple(sorted((entry for entry in made if entry.depth_mm > self.tolerance_mm), key=lambda entry: entry.gap_mm))
+
+    def surface(self, number: int, poses: Poses) -> Surface:
+        """The closed surface of a tooth where its pose puts it."""
+        return Surface(solid.closed(solid.thinned(self.case.teeth[number].mesh, EXACT_FACES).moved(poses[number])))
 
     def signed(self, number: int, poses: Poses, surface: Surface, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Exact distances [N] to a tooth's surface and its nearest points [N, 3]; farther than a cell away, inside is what the grid calls so."""

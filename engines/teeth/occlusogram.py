@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from engines.job import Job
-from engines.teeth import solid
 from engines.teeth.case import Poses, jaw
 from engines.teeth.contacts import Contacts
 from engines.teeth.distance import Surface
@@ -46,7 +45,7 @@ def exact(contacts: Contacts, poses: Poses, numbers: Iterable[int], job: Job, ag
             rows = np.flatnonzero(near & (nearest == partner))
             if len(rows):
                 if partner not in surfaces:
-                    surfaces[partner] = Surface(solid.closed(contacts.case.teeth[partner].mesh.moved(poses[partner])))
+                    surfaces[partner] = contacts.surface(partner, poses)
                 values[rows] = np.minimum(contacts.signed(partner, poses, surfaces[partner], stand[rows])[0], FAR_MM)
         made[number] = values.astype(np.float32)
         job.news((number, made[number]))

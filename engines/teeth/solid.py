@@ -37,7 +37,7 @@ def rims(mesh: Mesh) -> list[np.ndarray]:
 
 
 def closed(mesh: Mesh) -> Mesh:
-    """The mesh, welded, with a lid from every rim to its middle; the lid is flat where the rim is."""
+    """The welded mesh with a lid from every rim to its middle; the lid is flat where the rim is."""
     mesh = welded(mesh)
     vertices, faces, count = [mesh.vertices], [mesh.faces], len(mesh.vertices)
     for ring in rims(mesh):
@@ -45,6 +45,16 @@ def closed(mesh: Mesh) -> Mesh:
         faces.append(np.column_stack([ring, np.roll(ring, -1), np.full(len(ring), count)]))
         count += 1
     return Mesh(np.concatenate(vertices), np.concatenate(faces))
+
+
+def thinned(mesh: Mesh, most: int) -> Mesh:
+    """The welded mesh with no more than about `most` triangles [quadric decimation]: contacts need no more of a fine scan."""
+    mesh = welded(mesh)
+    if len(mesh.faces) <= most:
+        return mesh
+    import fast_simplification
+
+    return Mesh(*fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=most))
 
 
 def volume_mm3(mesh: Mesh) -> float:

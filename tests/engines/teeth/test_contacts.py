@@ -136,3 +136,12 @@ def test_a_body_that_is_no_solid_gets_its_volume_from_points():
     case = Case("torn").with_teeth({11: Tooth(11, torn, a.frame), 21: b})
     exact = Contacts(case).exact(still(case), Job())
     assert exact and exact[0].volume_mm3 == pytest.approx(lens(4, .5), rel=.06)
+
+
+def test_a_very_fine_mesh_is_decimated_and_touches_where_it_did():
+    case = spheres(t11=((-3.9, 0, 0), 4), t21=((3.9, 0, 0), 4))
+    fine = Tooth(11, sphere((-3.9, 0, 0), 4, rings=120), case.teeth[11].frame)
+    assert len(fine.mesh.faces) > 50_000 and len(solid.thinned(fine.mesh, 12_000).faces) <= 12_000
+    assert solid.thinned(case.teeth[21].mesh, 12_000).faces.shape == case.teeth[21].mesh.faces.shape
+    (found,) = Contacts(case.with_teeth({11: fine, 21: case.teeth[21]})).pairs(still(case))
+    assert found.depth_mm == pytest.approx(.2, abs=.035)
