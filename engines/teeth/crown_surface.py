@@ -9,7 +9,7 @@ import numpy as np
 
 from engines.teeth import fdi
 from engines.teeth.case import Tooth, side
-from engines.teeth.crown_shapes import SIZES, Size
+from engines.teeth.crown_shapes import SIZES
 
 SPACING_MM = 0.3  # of samples on large triangles
 CELL_MM = 0.25  # of the height map
@@ -19,13 +19,12 @@ ROOTED = 1.4  # a mesh taller than so many crowns carries a root
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """samples [N, 3]: of the crown, roots left out. size: of the type, for a crown of this breadth. top, neck: the z of highest point and cervix.
+    """samples [N, 3]: of the crown, roots left out. top, neck: the z of highest point and cervix.
 
     distal, mesial: the smallest and largest x; lingual, buccal: of y.
     """
 
     samples: np.ndarray
-    size: Size
     top: float
     neck: float
     distal: float
@@ -75,7 +74,7 @@ def read(tooth: Tooth) -> Surface:
     if rooted:  # a small tooth has a short crown
         low = top - size.height * float(np.clip((x1 - x0) / size.md, .8, 1.2))**.5
         samples = samples[samples[:, 2] >= low]
-    return Surface(samples, size, top, low, float(x0), float(x1), float(y0), float(y1))
+    return Surface(samples, top, low, float(x0), float(x1), float(y0), float(y1))
 
 
 def _used(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -97,7 +96,7 @@ def turned(surface: Surface, turn: np.ndarray) -> Surface:
     top = float(samples[:, 2].max())
     low = max(float(samples[:, 2].min()), top - surface.height)
     (x0, y0), (x1, y1) = _extent(samples, top, low)
-    return Surface(samples, surface.size, top, low, float(x0), float(x1), float(y0), float(y1))
+    return Surface(samples, top, low, float(x0), float(x1), float(y0), float(y1))
 
 
 def _sampled(points: np.ndarray, faces: np.ndarray, low: float) -> np.ndarray:
