@@ -173,7 +173,7 @@ def _along(poses: dict[int, np.ndarray], arch: Arch, row: tuple[int, ...]) -> di
 
 def _slid(pose: np.ndarray, arch: Arch, s: float, by: float) -> np.ndarray:
     """A pose moved along the arch and turned with it."""
-    (p, t), (q, u) = arch.at(s), arch.at(s + by)
+    (p, q), (t, u) = arch.at(np.array([s, s + by]))
     turn = layout.axis_turn(2, float(np.arctan2(u[1], u[0]) - np.arctan2(t[1], t[0])))
     move = np.eye(4)
     move[:3, :3] = turn
