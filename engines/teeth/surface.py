@@ -1,0 +1,142 @@
+"""The surface of a scan as a graph: welded nodes, edges with their bend, smoothed normals, distances along the surface.
+
+N nodes, E edges, F faces of the scan. A node is a vertex after welding; a scan above NODES is thinned by joining neighbouring vertices that share
+a small cube, which needs no new triangles because only the graph is worked on. Lengths mm, bends 1/mm.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engines.teeth.mesh import Mesh
+
+NODES = 60_000  # above this the graph is thinned: the linear solve grows faster than the scan
+SMOOTH_MM = 0.35  # normals are averaged over about this radius; smaller follows scanner noise, larger rounds narrow interdental valleys off
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """points, normals float64 [N, 3]; areas [N] mm^2; edges int [E, 2]; lengths [E]; bends [E]: normal curvature along the edge, negative in a valley;
+    faces int [F, 3]: the nodes of every face of the scan in its order, -1 where a face has no usable corners; rim [N]: node on an open border."""
+
+    points: np.ndarray
+    normals: np.ndarray
+    areas: np.ndarray
+    edges: np.ndarray
+    lengths: np.ndarray
+    bends: np.ndarray
+    faces: np.ndarray
+    rim: np.ndarray
+
+    def graph(self, weights: np.ndarray) -> Any:
+        """A symmetric scipy matrix [N, N] of edge weights."""
+        from scipy.sparse import coo_matrix
+        (i, j), n = self.edges.T, len(self.points)
+        return coo_matrix((np.r_[weights, weights], (np.r_[i, j], np.r_[j, i])), (n, n)).tocsr()
+
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """[K] the node nearest to each point [K, 3]."""
+        from scipy.spatial import cKDTree
+        return cKDTree(self.points).query(np.asarray(points, np.float64).reshape(-1, 3))[1]
+
+
+def weld(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices at the same place (within a millionth of the extent) become one: the kept vertices [N, 3] and the node of every vertex [V], -1 where a
+    vertex is not finite or no face uses it. Nodes are in the order of their place, so that the order of the input does not matter."""
+    used = np.zeros(len(vertices), bool)
+    used[faces] = True
+    used &= np.isfinite(vertices).all(1)
+    nodes = np.full(len(vertices), -1)
+    if not used.any():
+        return np.zeros((0, 3)), nodes
+    points = vertices[used].astype(np.float64)
+    cell = max(np.ptp(points, axis=0).max() * 1e-6, 1e-12)
+    keys = np.round((points - points.min(0)) / cell).astype(np.int64)
+    order, groups = _groups(keys)
+    nodes[np.flatnonzero(used)[order]] = groups
+    first = np.flatnonzero(np.r_[True, np.diff(groups) > 0])
+    return points[order[first]], nodes
+
+
+def _groups(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An order that sorts rows [K, C] of integers, and the number of the distinct row at each place of it."""
+    order = np.lexsort(keys.T[::-1])
+    new = np.r_[False, (np.diff(keys[order], axis=0) != 0).any(1)]
+    return order, np.cumsum(new)
+
+
+def prepare(mesh: Mesh, nodes: int = NODES) -> Surface:
+    """The graph of a scan, thinned to about `nodes`. Faces with corners that are not finite or fall together carry no graph but keep their place."""
+    points, node_of = weld(mesh.vertices, mesh.faces)
+    faces = node_of[mesh.faces]
+    faces[(faces < 0).any(1)] = -1
+    sound = faces[_proper(faces)]
+    normals, areas = _normals(points, sound)
+    if len(points) > nodes:
+        points, normals, areas, faces = _thin(points, normals, areas, faces, sound, nodes)
+        sound = faces[_proper(faces)]
+    edges, rim = _edges(sound, len(points))
+    along = points[edges[:, 1]] - points[edges[:, 0]]
+    lengths = np.maximum(np.linalg.norm(along, axis=1), 1e-9)
+    bare = Surface(points, normals, areas, edges, lengths, np.zeros(len(edges)), faces, rim)
+    normals = _smooth(bare, normals)
+    bends = np.einsum("ij,ij->i", normals[edges[:, 1]] - normals[edges[:, 0]], along) / lengths**2
+    return Surface(points, normals, areas, edges, lengths, bends, faces, rim)
+
+
+def _proper(faces: np.ndarray) -> np.ndarray:
+    a, b, c = faces.T
+    return (a >= 0) & (a != b) & (b != c) & (c != a)
+
+
+def _normals(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normals of the nodes weighted by area, unit or zero, and a third of the area of the faces round each node."""
+    a, b, c = points[faces].swapaxes(0, 1)
+    doubled = np.cross(b - a, c - a)
+    normals = np.stack([np.bincount(faces.ravel(), np.repeat(doubled[:, k], 3), len(points)) for k in range(3)], -1)
+    areas = np.bincount(faces.ravel(), np.repeat(np.linalg.norm(doubled, axis=1) / 6, 3), len(points))
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30), areas
+
+
+def _edges(faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every edge once [E, 2], lower node first, and whether a node lies on an edge of a single face."""
+    pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
+    codes, uses = np.unique(pairs[:, 0] * max(count, 1) + pairs[:, 1], return_counts=True)
+    edges = np.stack(np.divmod(codes, max(count, 1)), -1)
+    rim = np.zeros(count, bool)
+    rim[edges[uses == 1]] = True
+    return edges, rim
+
+
+def _smooth(surface: Surface, normals: np.ndarray) -> np.ndarray:
+    """Normals averaged over SMOOTH_MM along the surface."""
+    from scipy.sparse import diags_array
+    if not len(surface.edges):
+        return normals
+    step = np.median(surface.lengths)
+    spread = surface.graph(np.ones(len(surface.edges))) @ diags_array(surface.areas)
+    for _ in range(int(np.clip(np.ceil(2 * (SMOOTH_MM / step)**2), 1, 40))):
+        normals = surface.areas[:, None] * normals + spread @ normals
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
+    return normals
+
+
+def _thin(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, faces: np.ndarray, sound: np.ndarray, nodes: int) -> tuple:
+    """Joins nodes that lie in one cube and hang together inside it, so that two walls of an interdental gap stay apart."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    size = np.sqrt(areas.sum() / nodes * 0.85)
+    cubes = np.floor((points - points.min(0)) / size).astype(np.int64)
+    edges, _ = _edges(sound, len(points))
+    inside = edges[(cubes[edges[:, 0]] == cubes[edges[:, 1]]).all(1) & (np.einsum("ij,ij->i", normals[edges[:, 0]], normals[edges[:, 1]]) > 0)]
+    count, group = connected_components(coo_matrix((np.ones(len(inside)), inside.T), (len(points),) * 2), directed=False)
+    share = np.maximum(areas, 1e-12)
+    total = np.bincount(group, share, count)
+
+    def gather(values: np.ndarray) -> np.ndarray:
+        return np.stack([np.bincount(group, share * values[:, k], count) for k in range(3)], -1) / total[:, None]
+
+    means = gather(normals)
+    return (gather(points), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-30), np.bincount(group, areas, count),
+            np.where(faces >= 0, group[faces], -1))
