@@ -4,11 +4,13 @@ N nodes, E edges, F faces of the scan. A node is a vertex after welding; a scan 
 a small cube, which needs no new triangles because only the graph is worked on. Lengths mm, bends 1/mm.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from engines.job import EngineError
 from engines.teeth.mesh import Mesh
 
 NODES = 60_000  # above this the graph is thinned: the linear solve grows faster than the scan
@@ -18,7 +20,8 @@ SMOOTH_MM = 0.35  # normals are averaged over about this radius; smaller follows
 @dataclass(frozen=True, eq=False)
 class Surface:
     """points, normals float64 [N, 3]; areas [N] mm^2; edges int [E, 2]; lengths [E]; bends [E]: normal curvature along the edge, negative in a valley;
-    faces int [F, 3]: the nodes of every face of the scan in its order, -1 where a face has no usable corners; rim [N]: node on an open border."""
+    faces int [F, 3]: the nodes of every face of the scan in its order, -1 where a face has no usable corners; face_areas [F] mm^2;
+    pairs int [P, 2]: faces of the scan that share an edge."""
 
     points: np.ndarray
     normals: np.ndarray
@@ -27,7 +30,8 @@ class Surface:
     lengths: np.ndarray
     bends: np.ndarray
     faces: np.ndarray
-    rim: np.ndarray
+    face_areas: np.ndarray
+    pairs: np.ndarray
 
     def graph(self, weights: np.ndarray) -> Any:
         """A symmetric scipy matrix [N, N] of edge weights."""
@@ -35,10 +39,20 @@ class Surface:
         (i, j), n = self.edges.T, len(self.points)
         return coo_matrix((np.r_[weights, weights], (np.r_[i, j], np.r_[j, i])), (n, n)).tocsr()
 
+    @cached_property
+    def tree(self) -> Any:
+        """A scipy cKDTree of the points."""
+        from scipy.spatial import cKDTree
+        return cKDTree(self.points)
+
     def nearest(self, points: np.ndarray) -> np.ndarray:
         """[K] the node nearest to each point [K, 3]."""
-        from scipy.spatial import cKDTree
-        return cKDTree(self.points).query(np.asarray(points, np.float64).reshape(-1, 3))[1]
+        return self.tree.query(np.asarray(points, np.float64).reshape(-1, 3))[1]
+
+    def within(self, points: np.ndarray, radius_mm: float) -> np.ndarray:
+        """The nodes no further than this from any of the points, in growing order."""
+        found = self.tree.query_ball_point(np.asarray(points, np.float64).reshape(-1, 3), radius_mm)
+        return np.unique(np.concatenate([np.asarray(near, np.int64) for near in found])) if len(found) else np.zeros(0, np.int64)
 
 
 def weld(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,27 +81,50 @@ def _groups(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def prepare(mesh: Mesh, nodes: int = NODES) -> Surface:
-    """The graph of a scan, thinned to about `nodes`. Faces with corners that are not finite or fall together carry no graph but keep their place."""
+    """The graph of a scan, thinned to about `nodes`. Faces with corners that are not finite or fall together carry no graph but keep their place.
+    EngineError where no face is left."""
     points, node_of = weld(mesh.vertices, mesh.faces)
-    faces = node_of[mesh.faces]
+    faces = node_of[mesh.faces].reshape(-1, 3)
     faces[(faces < 0).any(1)] = -1
-    sound = faces[_proper(faces)]
+    if not proper(faces).any():
+        raise EngineError("The scan holds no triangle with three different corners.", "Export the scan again as STL, PLY or OBJ.")
+    face_areas = np.where(proper(faces), Mesh(points, np.maximum(faces, 0)).areas(), 0.0)
+    pairs = adjacent(faces)
+    sound = _sorted(faces)
     normals, areas = _normals(points, sound)
     if len(points) > nodes:
         points, normals, areas, faces = _thin(points, normals, areas, faces, sound, nodes)
-        sound = faces[_proper(faces)]
-    edges, rim = _edges(sound, len(points))
+        sound = _sorted(faces)
+    edges = _edges(sound, len(points))
     along = points[edges[:, 1]] - points[edges[:, 0]]
     lengths = np.maximum(np.linalg.norm(along, axis=1), 1e-9)
-    bare = Surface(points, normals, areas, edges, lengths, np.zeros(len(edges)), faces, rim)
+    bare = Surface(points, normals, areas, edges, lengths, np.zeros(len(edges)), faces, face_areas, pairs)
     normals = _smooth(bare, normals)
     bends = np.einsum("ij,ij->i", normals[edges[:, 1]] - normals[edges[:, 0]], along) / lengths**2
-    return Surface(points, normals, areas, edges, lengths, bends, faces, rim)
+    return replace(bare, normals=normals, bends=bends)
 
 
-def _proper(faces: np.ndarray) -> np.ndarray:
+def proper(faces: np.ndarray) -> np.ndarray:
+    """[F] which faces have three different corners that are there."""
     a, b, c = faces.T
-    return (a >= 0) & (a != b) & (b != c) & (c != a)
+    return (a >= 0) & (b >= 0) & (c >= 0) & (a != b) & (b != c) & (c != a)
+
+
+def adjacent(faces: np.ndarray) -> np.ndarray:
+    """[P, 2] faces that share an edge, by their places; an edge of more than two faces joins each to the next."""
+    which = np.flatnonzero(proper(faces))
+    corners = faces[which]
+    pairs = np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), axis=1).astype(np.int64)
+    code, owner = pairs[:, 0] * (corners.max(initial=0) + 1) + pairs[:, 1], np.tile(which, 3)
+    order = np.lexsort((owner, code))
+    twice = np.flatnonzero(np.diff(code[order]) == 0)
+    return np.stack([owner[order[twice]], owner[order[twice + 1]]], -1)
+
+
+def _sorted(faces: np.ndarray) -> np.ndarray:
+    """The proper faces in an order that does not depend on the file's, so that sums round alike."""
+    sound = faces[proper(faces)]
+    return sound[np.lexsort(sound.T[::-1])]
 
 
 def _normals(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -99,14 +136,10 @@ def _normals(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30), areas
 
 
-def _edges(faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every edge once [E, 2], lower node first, and whether a node lies on an edge of a single face."""
+def _edges(faces: np.ndarray, count: int) -> np.ndarray:
+    """Every edge once [E, 2], lower node first."""
     pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
-    codes, uses = np.unique(pairs[:, 0] * max(count, 1) + pairs[:, 1], return_counts=True)
-    edges = np.stack(np.divmod(codes, max(count, 1)), -1)
-    rim = np.zeros(count, bool)
-    rim[edges[uses == 1]] = True
-    return edges, rim
+    return np.stack(np.divmod(np.unique(pairs[:, 0] * max(count, 1) + pairs[:, 1]), max(count, 1)), -1)
 
 
 def _smooth(surface: Surface, normals: np.ndarray) -> np.ndarray:
@@ -128,7 +161,7 @@ def _thin(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, faces: np.
     from scipy.sparse.csgraph import connected_components
     size = np.sqrt(areas.sum() / nodes * 0.85)
     cubes = np.floor((points - points.min(0)) / size).astype(np.int64)
-    edges, _ = _edges(sound, len(points))
+    edges = _edges(sound, len(points))
     inside = edges[(cubes[edges[:, 0]] == cubes[edges[:, 1]]).all(1) & (np.einsum("ij,ij->i", normals[edges[:, 0]], normals[edges[:, 1]]) > 0)]
     count, group = connected_components(coo_matrix((np.ones(len(inside)), inside.T), (len(points),) * 2), directed=False)
     share = np.maximum(areas, 1e-12)
