@@ -28,21 +28,18 @@ def tidy(labels: np.ndarray, pairs: np.ndarray, areas: np.ndarray, painted: np.n
 
 
 def straighten(labels: np.ndarray, pairs: np.ndarray, fixed: np.ndarray, rounds: int = 4) -> np.ndarray:
-    """A face takes the label that at least two of its neighbours share when none of them has its own or only one does."""
-    for _ in range(rounds):
-        one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
-        order = np.lexsort((labels[other], one))
-        face, seen = one[order], labels[other][order]
+    """A face takes another label when at least two of its neighbours share it. Falling and rising numbers take turns, or two faces would swap for ever."""
+    one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
+    for turn in range(2 * rounds):
+        mixed = labels[one] != labels[other]
+        face, seen = one[mixed], labels[other[mixed]]
+        order = np.lexsort((seen, face))
+        face, seen = face[order], seen[order]
         twice = np.flatnonzero((face[1:] == face[:-1]) & (seen[1:] == seen[:-1]))
-        vote = labels.copy()
-        vote[face[twice]] = seen[twice]
-        # every second border face waits a round, or two neighbours would swap for ever
-        change = (vote != labels) & ~fixed
-        busy = change[pairs[:, 0]] & change[pairs[:, 1]]
-        change[pairs[busy, 1]] = False
-        if not change.any():
-            break
-        labels = np.where(change, vote, labels)
+        face, seen = face[twice], seen[twice]
+        change = ~fixed[face] & ((seen < labels[face]) if turn % 2 == 0 else (seen > labels[face]))
+        labels = labels.copy()
+        labels[face[change]] = seen[change]
     return labels
 
 
