@@ -16,7 +16,9 @@ from engines.teeth.surface import Surface
 # mesiodistal, buccolingual, height of deciduous crowns by jaw and place, mm [Ash and Nelson, rounded]
 DECIDUOUS = {"U": ((6.5, 5.0, 6.0), (5.1, 4.0, 5.6), (7.0, 7.0, 6.5), (7.3, 8.5, 5.1), (8.2, 10.0, 5.7)),
              "L": ((4.2, 4.0, 5.0), (4.1, 4.0, 5.2), (5.0, 4.8, 6.0), (7.7, 7.0, 6.0), (9.9, 8.7, 5.5))}
+LEANING = 1.25  # a front crown leans outwards and covers more than its depth in the occlusal plane
 CLICK_MM, CONTACT_MM = 1.5, 1.0
+RIM_MM, RIM = 1.5, 0.5  # a scan ends in gum: enough to keep a crown from running over a valley to the border, too little to cut through enamel
 REACH_MM = 25.0  # a neighbour further away says nothing about the direction of the arch here
 
 
@@ -40,7 +42,7 @@ def size(number: int) -> tuple[float, float, float]:
     """Mesiodistal, buccolingual and height of a crown, mm; a supernumerary or unknown number has the sizes of a premolar."""
     if number in fdi.PERMANENT:
         known = SIZES[kind(number)]
-        return known.md, known.bl, known.height
+        return known.md, known.bl * (LEANING if fdi.place(number) <= 3 else 1), known.height
     return DECIDUOUS["U" if fdi.is_upper(number) else "L"][number % 10 - 1] if number in fdi.DECIDUOUS else (7.0, 8.5, 8.5)
 
 
@@ -165,4 +167,6 @@ def evidence(surface: Surface, boxes: list[Box], up: np.ndarray, sure: bool) -> 
         tooth[box.nodes, k] = np.clip((edge - np.maximum(away, below / 0.8)) / (edge - core), 0, 1)
         beyond = np.clip(np.maximum((away - inner) / (outer - inner), (below - 1.1) / 0.6), 0, 1)
         gum[box.nodes] = np.minimum(gum[box.nodes], beyond)
+    rim = surface.within(surface.points[surface.rim], RIM_MM)
+    gum[rim] = np.maximum(gum[rim], RIM)
     return tooth, gum

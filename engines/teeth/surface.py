@@ -21,7 +21,7 @@ SMOOTH_MM = 0.35  # normals are averaged over about this radius; smaller follows
 class Surface:
     """points, normals float64 [N, 3]; areas [N] mm^2; edges int [E, 2]; lengths [E]; bends [E]: normal curvature along the edge, negative in a valley;
     faces int [F, 3]: the nodes of every face of the scan in its order, -1 where a face has no usable corners; face_areas [F] mm^2;
-    pairs int [P, 2]: faces of the scan that share an edge."""
+    pairs int [P, 2]: faces of the scan that share an edge; rim [N]: nodes on the open border of the scan."""
 
     points: np.ndarray
     normals: np.ndarray
@@ -32,6 +32,7 @@ class Surface:
     faces: np.ndarray
     face_areas: np.ndarray
     pairs: np.ndarray
+    rim: np.ndarray
 
     def graph(self, weights: np.ndarray) -> Any:
         """A symmetric scipy matrix [N, N] of edge weights."""
@@ -92,13 +93,15 @@ def prepare(mesh: Mesh, nodes: int = NODES) -> Surface:
     pairs = adjacent(faces)
     sound = _sorted(faces)
     normals, areas = _normals(points, sound)
+    edges, once = _edges(sound, len(points))
+    rim = np.zeros(len(points), bool)
+    rim[edges[once]] = True
     if len(points) > nodes:
-        points, normals, areas, faces = _thin(points, normals, areas, faces, sound, nodes)
-        sound = _sorted(faces)
-    edges = _edges(sound, len(points))
+        points, normals, areas, rim, faces = _thin(points, normals, areas, rim, faces, edges, nodes)
+        edges = _edges(_sorted(faces), len(points))[0]
     along = points[edges[:, 1]] - points[edges[:, 0]]
     lengths = np.maximum(np.linalg.norm(along, axis=1), 1e-9)
-    bare = Surface(points, normals, areas, edges, lengths, np.zeros(len(edges)), faces, face_areas, pairs)
+    bare = Surface(points, normals, areas, edges, lengths, np.zeros(len(edges)), faces, face_areas, pairs, rim)
     normals = _smooth(bare, normals)
     bends = np.einsum("ij,ij->i", normals[edges[:, 1]] - normals[edges[:, 0]], along) / lengths**2
     return replace(bare, normals=normals, bends=bends)
@@ -136,10 +139,11 @@ def _normals(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30), areas
 
 
-def _edges(faces: np.ndarray, count: int) -> np.ndarray:
-    """Every edge once [E, 2], lower node first."""
+def _edges(faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every edge once [E, 2], lower node first, and which belong to a single face."""
     pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
-    return np.stack(np.divmod(np.unique(pairs[:, 0] * max(count, 1) + pairs[:, 1]), max(count, 1)), -1)
+    codes, uses = np.unique(pairs[:, 0] * max(count, 1) + pairs[:, 1], return_counts=True)
+    return np.stack(np.divmod(codes, max(count, 1)), -1), uses == 1
 
 
 def _smooth(surface: Surface, normals: np.ndarray) -> np.ndarray:
@@ -155,13 +159,13 @@ def _smooth(surface: Surface, normals: np.ndarray) -> np.ndarray:
     return normals
 
 
-def _thin(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, faces: np.ndarray, sound: np.ndarray, nodes: int) -> tuple:
+def _thin(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, rim: np.ndarray, faces: np.ndarray, edges: np.ndarray,
+          nodes: int) -> tuple:
     """Joins nodes that lie in one cube and hang together inside it, so that two walls of an interdental gap stay apart."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
     size = np.sqrt(areas.sum() / nodes * 0.85)
     cubes = np.floor((points - points.min(0)) / size).astype(np.int64)
-    edges = _edges(sound, len(points))
     inside = edges[(cubes[edges[:, 0]] == cubes[edges[:, 1]]).all(1) & (np.einsum("ij,ij->i", normals[edges[:, 0]], normals[edges[:, 1]]) > 0)]
     count, group = connected_components(coo_matrix((np.ones(len(inside)), inside.T), (len(points),) * 2), directed=False)
     share = np.maximum(areas, 1e-12)
@@ -172,4 +176,4 @@ def _thin(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, faces: np.
 
     means = gather(normals)
     return (gather(points), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-30), np.bincount(group, areas, count),
-            np.where(faces >= 0, group[faces], -1))
+            np.bincount(group, rim, count) > 0, np.where(faces >= 0, group[faces], -1))
