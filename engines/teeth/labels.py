@@ -70,33 +70,41 @@ def from_points(mesh: Mesh, points: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _nearest(vertices: np.ndarray, places: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Index of the nearest vertex and its distance, inf beyond `reach`: exact places by hash first, the rest among the 27 cells around."""
+    """Index of the nearest vertex and its distance, inf beyond `reach`. In cells of growing size: most labelled points are vertices, nearly."""
     index, distance = np.zeros(len(places), np.int64), np.full(len(places), np.inf)
-    exact = {point: k for k, point in enumerate(map(tuple, vertices.astype(np.float32).tolist()))}
-    hits = np.array([exact.get(point, -1) for point in map(tuple, places.astype(np.float32).tolist())], np.int64)
-    index[hits >= 0], distance[hits >= 0] = hits[hits >= 0], 0.0
-    rest = np.flatnonzero(hits < 0)
-    if not len(rest):
-        return index, distance
-    size = max(reach / 4, 1e-9)
-    low = vertices.min(0)
-    home, wanted = (np.floor((part - low) / size).astype(np.int64) for part in (vertices, places[rest]))
-    spread = home.max(0) + 3
-    inside = ((wanted >= -1) & (wanted <= spread)).all(1)
-    rest, wanted = rest[inside], wanted[inside]
+    for size in (reach / 256, reach / 32, reach / 4, reach):
+        rest = np.flatnonzero(~np.isfinite(distance))
+        if not len(rest):
+            break
+        at, far = _in_cells(vertices, places[rest], max(size, 1e-9))
+        near = far <= size  # nothing nearer can lie outside of the 27 cells
+        index[rest[near]], distance[rest[near]] = at[near], far[near]
+    return index, distance
 
-    def key(cells: np.ndarray) -> np.ndarray:
-        return ((cells[:, 0] + 2) * (spread[1] + 5) + cells[:, 1] + 2) * (spread[2] + 5) + cells[:, 2] + 2
-    order = np.argsort(key(home), kind="stable")
-    ordered = key(home)[order]
+
+def _in_cells(vertices: np.ndarray, places: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest vertex among the 27 cells around each place, and how far it is; inf where they are empty."""
+    index, distance = np.zeros(len(places), np.int64), np.full(len(places), np.inf)
+    low = vertices.min(0)
+    home, wanted = (np.floor((part - low) / size) for part in (vertices, places))
+    spread = home.max(0)
+    inside = np.flatnonzero(((wanted >= -1) & (wanted <= spread + 1)).all(1))
+    wanted = wanted[inside].astype(np.int64)
+    strides = np.array([(spread[1] + 4) * (spread[2] + 4), spread[2] + 4, 1]).astype(np.int64)
+    keys = (home.astype(np.int64) + 2) @ strides
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
     for step in np.stack(np.meshgrid(*[(-1, 0, 1)] * 3), -1).reshape(-1, 3):
-        begin, end = (np.searchsorted(ordered, key(wanted + step), side) for side in ("left", "right"))
-        for k in range(int((end - begin).max(initial=0))):
-            has = begin + k < end
-            candidate = order[np.minimum(begin + k, len(order) - 1)]
-            far = np.where(has, np.linalg.norm(vertices[candidate] - places[rest], axis=1), np.inf)
-            better = far < distance[rest]
-            index[rest[better]], distance[rest[better]] = candidate[better], far[better]
+        wish = (wanted + step + 2) @ strides
+        begin, end = (np.searchsorted(ordered, wish, side) for side in ("left", "right"))
+        open_ones = np.flatnonzero(end > begin)
+        while len(open_ones):
+            candidate, who = order[begin[open_ones]], inside[open_ones]
+            far = np.linalg.norm(vertices[candidate] - places[who], axis=1)
+            better = far < distance[who]
+            index[who[better]], distance[who[better]] = candidate[better], far[better]
+            begin[open_ones] += 1
+            open_ones = open_ones[begin[open_ones] < end[open_ones]]
     return index, distance
 
 

@@ -3,6 +3,7 @@
 Coordinates stay as the file has them (no units yet). Whatever the bytes are, the answer is a Surface or an EngineError that names the file.
 """
 
+import lzma
 import re
 import struct
 import zlib
@@ -19,7 +20,7 @@ ENDINGS = (".stl", ".ply", ".obj", ".vtp", ".dcm")
 MAX_BYTES, MAX_FACES, MAX_COORDINATE = 1_000_000_000, 8_000_000, 1e7
 BAD_SHARE = 0.2  # of the triangles with no finite corners: more than that is no tooth any more
 AGAIN = "Export or copy this file again; STL, PLY, OBJ and VTP are accepted."
-STRANGE = (ValueError, LookupError, ArithmeticError, TypeError, struct.error, zlib.error, MemoryError, RecursionError, EOFError)
+STRANGE = (ValueError, LookupError, ArithmeticError, TypeError, struct.error, zlib.error, lzma.LZMAError, MemoryError, RecursionError, EOFError)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from engines.teeth.mesh import Mesh
 MAX_JSON = 200_000_000
 LARGE = 2.6  # so many times the typical width of a numbered mesh is no tooth
 SCAN_FACES = 30_000  # a mesh alone or in a pair with more is a scan, whatever number its name holds
+_SCAN = re.compile(r"scan|arch|jaw|model|cast|kiefer|upper|lower|maxill|mandib|impression", re.I)
 
 
 @dataclass(eq=False)
@@ -133,9 +134,9 @@ def _told_apart(plain: list[tuple[str, mesh_reading.Surface]]) -> list[Piece]:
     sizes = {name: units.tooth_size(surface.mesh.vertices) for name, surface in plain}
     words = numbering.words([name for name, _ in plain if not numbering.is_gum(name)])
     if len(plain) <= 2:
-        words = {name: word for name, word in words.items() for surface in [dict(plain)[name]]
-                 if not (numbering.jaw_of_name(PurePosixPath(name).stem) and not word[0].isalpha()) and len(surface.mesh.faces) < SCAN_FACES
-                 or re.fullmatch(r"\D*\d\d?", PurePosixPath(name).stem)}
+        surfaces = dict(plain)
+        words = {name: word for name, word in words.items() if not _SCAN.search(PurePosixPath(name).stem)
+                 and (len(surfaces[name].mesh.faces) < SCAN_FACES or re.fullmatch(r"\D*\d\d?", PurePosixPath(name).stem))}
     elif words:
         typical = float(np.median([sizes[name] for name in words]))
         many = len(words) > 4

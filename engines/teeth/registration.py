@@ -5,7 +5,7 @@ import numpy as np
 from engines.teeth import crown_geometry
 from engines.teeth.mesh import Mesh
 
-POINTS, ROUNDS, KEPT = 500, 40, 0.85
+POINTS, ROUNDS, KEPT = 500, 30, 0.85
 SAME_MM = 0.3  # corresponding vertices of one tooth leave less than that after alignment
 
 
@@ -29,15 +29,32 @@ def onto(source: Mesh, target: Mesh) -> np.ndarray:
             return matrix
     matrix = np.eye(4)
     matrix[:3, 3] = crown_geometry.centroid(target) - crown_geometry.centroid(source)
-    few, many = a[:: max(1, len(a) // POINTS)], b[:: max(1, len(b) // (4 * POINTS))]
+    few = a[:: max(1, len(a) // POINTS)]
+    thin = slice(None, None, max(1, len(target.faces) // (8 * POINTS)))
+    places, facing = target.corners().mean(1)[thin], crown_geometry.normals(target)[thin]
+    facing = facing / np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-30)
     for _ in range(ROUNDS):
-        moved = few @ matrix[:3, :3].T + matrix[:3, 3]
-        squares = (moved**2).sum(1)[:, None] + (many**2).sum(1) - 2 * moved @ many.T
-        nearest = squares.argmin(1)
-        far = squares[np.arange(len(few)), nearest]
-        kept = far <= np.quantile(far, KEPT)
-        step = kabsch(moved[kept], many[nearest[kept]])
+        step = _step(few @ matrix[:3, :3].T + matrix[:3, 3], places, facing)
         matrix = step @ matrix
         if np.abs(step - np.eye(4)).max() < 1e-5:
             break
     return matrix
+
+
+def _step(points: np.ndarray, places: np.ndarray, facing: np.ndarray) -> np.ndarray:
+    """The small rigid 4 x 4 that brings points nearest to the planes through their nearest places [Chen and Medioni 1992]."""
+    nearest = ((places**2).sum(1) - 2 * points @ places.T).argmin(1)
+    apart = places[nearest] - points
+    far = np.linalg.norm(apart, axis=1)
+    kept = far <= np.quantile(far, KEPT)
+    middle = points[kept].mean(0)
+    normals = facing[nearest[kept]]
+    rows = np.concatenate([np.cross(points[kept] - middle, normals), normals], 1)
+    square = rows.T @ rows + 1e-6 * len(rows) * np.eye(6)  # a surface of revolution leaves a turn open
+    turn, shift = np.split(np.linalg.solve(square, rows.T @ (normals * apart[kept]).sum(1)), 2)
+    angle = np.linalg.norm(turn)
+    k = np.cross(np.eye(3), turn / max(angle, 1e-30))  # the matrix of a cross product
+    step = np.eye(4)
+    step[:3, :3] = np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
+    step[:3, 3] = middle + shift - step[:3, :3] @ middle
+    return step
