@@ -10,10 +10,10 @@ import numpy as np
 
 from engines.job import EngineError
 from engines.teeth.case import JAWS, Case, Poses, jaw
+from engines.teeth.closing import closed_crown
 from engines.teeth.gum_follow import GumFollow
 from engines.teeth.look import MATERIALS, PAPER, SHOWS, VIEWS, Colour
 from engines.teeth.mesh import Mesh
-from engines.teeth.solids import closed_crown
 
 ANGLE_DEG = 20.0  # a long lens, as for clinical photographs
 SMOOTH = 8  # rounds: the scale of fissures in edges of the mesh

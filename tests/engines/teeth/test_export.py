@@ -10,6 +10,7 @@ import pytest
 from engines.job import Cancelled, EngineError, Job
 from engines.teeth import case, dentition, film, report
 from engines.teeth.case import Case
+from engines.teeth.closing import volume, watertight
 from engines.teeth.export import PARTS, Export, anonymous, export, movements_csv, read_movements
 from engines.teeth.look import NOTE, VIEWS
 from engines.teeth.measures import measure
@@ -19,7 +20,6 @@ from engines.teeth.plan_opening import open_plan
 from engines.teeth.poses import poses_of
 from engines.teeth.rendering import Pictures, Scene
 from engines.teeth.request import Limits, Patient, Plan, Reduction, TeethRequest, wrap
-from engines.teeth.solids import volume, watertight
 from engines.teeth.stages import Staging, stage
 
 PATIENT = Patient("Rosalind Quux", "1920-07-25", "Allergic to larch; prefers mornings.")

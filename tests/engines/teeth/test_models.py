@@ -8,9 +8,9 @@ import pytest
 from engines.job import EngineError
 from engines.teeth import case, dentition
 from engines.teeth.case import Case, Tooth
+from engines.teeth.closing import closed_crown, directed, loops, manifold, open_edges, volume, watertight, welded
 from engines.teeth.mesh import Mesh
 from engines.teeth.models import CUT_MM, JawModels
-from engines.teeth.solids import closed_crown, directed, loops, manifold, open_edges, volume, watertight, welded
 
 
 @cache
