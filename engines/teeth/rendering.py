@@ -169,6 +169,12 @@ class Pictures:
         self._renderer.ResetCameraClippingRange()
 
 
+def views_of(case: Case) -> tuple[str, ...]:
+    """The views in which something of the case is to be seen: not the lower one of an upper jaw."""
+    there = {which for which in JAWS if case.of(which) or which in case.gums or which in case.scans}
+    return tuple(view for view in VIEWS if there & set(SHOWS.get(view, JAWS)))
+
+
 def points_of(entries: Iterable[tuple[Body, np.ndarray]]) -> np.ndarray:
     """[N, 3] some vertices of every body where it stands."""
     made = [body.mesh.vertices[::7] @ pose[:3, :3].T + pose[:3, 3] for body, pose in entries]
