@@ -14,7 +14,7 @@ def add_parsers(subparsers: Any) -> None:
     parser = subparsers.choices["teeth"].get_default("verbs").add_parser("render", help="pictures of a case, or of a plan of it, in the standard views")
     add_case(parser)
     parser.add_argument("--plan", type=Path, metavar="PLAN", help="the teeth where this plan puts them")
-    parser.add_argument("--views", default="all", metavar="LIST", help=f"all, or by commas: {', '.join(VIEWS)}")
+    parser.add_argument("--views", default="all", metavar="LIST", help=f"all in which something is seen, or by commas: {', '.join(VIEWS)}")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder; pictures of the same name are replaced")
     parser.add_argument("--width", type=int, default=1200, metavar="PX", help="64 to 4096, default 1200")
     parser.add_argument("--height", type=int, default=840, metavar="PX", help="64 to 4096, default 840")
@@ -28,15 +28,16 @@ def render(args: argparse.Namespace, job: Job) -> dict[str, Any]:
 
     from engines.teeth.plan_opening import open_plan
     from engines.teeth.poses import poses_of
-    from engines.teeth.rendering import Pictures, Scene
+    from engines.teeth.rendering import Pictures, Scene, views_of
     from engines.teeth.request import Plan
 
-    views = tuple(VIEWS) if args.views == "all" else tuple(view.strip() for view in args.views.split(","))
+    views = () if args.views == "all" else tuple(view.strip() for view in args.views.split(","))
     if set(views) - set(VIEWS):
         raise EngineError(f"{', '.join(sorted(set(views) - set(VIEWS)))} is no view.", f"Choose from {', '.join(VIEWS)}, or all.")
     if not all(64 <= size <= 4096 for size in (args.width, args.height)):
         raise EngineError("A picture is 64 to 4096 pixels wide and high.", "Give another --width or --height.")
     case = open_case(args, job)
+    views = views or views_of(case)
     start = poses_of(case, Plan())
     opened = open_plan(args.plan, case) if args.plan else None
     poses = poses_of(case, opened.plan) if opened else start

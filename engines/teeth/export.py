@@ -21,7 +21,7 @@ from engines.job import EngineError, Job
 from engines.teeth import mesh_files, plan_files
 from engines.teeth.case import JAWS, Case
 from engines.teeth.gum_follow import GumFollow
-from engines.teeth.look import NOTE, VIEWS
+from engines.teeth.look import NOTE
 from engines.teeth.models import BASES, JawModels
 from engines.teeth.moves import Move
 from engines.teeth.request import Limits, Patient, Plan
@@ -177,15 +177,15 @@ class _Writer:
             self._picture(folder / f"{when}_{view}.png", picture)
 
     def _pictures(self) -> dict:
-        from engines.teeth.rendering import Pictures, Scene
+        from engines.teeth.rendering import Pictures, Scene, views_of
 
         if not hasattr(self, "_drawn"):
-            made, scene = {}, Scene(self.case)
+            made, scene, views = {}, Scene(self.case), views_of(self.case)
             with Pictures(PICTURE) as pictures:
                 for when, stage in (("start", 0), ("planned", self.staging.count)):
                     bodies = scene.bodies(self._poses(stage))
-                    for view in VIEWS:
-                        self.job.progress(len(made), 2 * len(VIEWS), f"{when}, {view}")
+                    for view in views:
+                        self.job.progress(len(made), 2 * len(views), f"{when}, {view}")
                         made[when, view] = pictures.draw(bodies, view)
             self._drawn = made
         return self._drawn

@@ -7,7 +7,7 @@ import numpy as np
 from engines.job import EngineError, Job
 from engines.teeth.case import Case
 from engines.teeth.look import INK, NOTE, QUIET, TITLES, Colour
-from engines.teeth.rendering import Pictures, Scene, points_of
+from engines.teeth.rendering import Pictures, Scene, points_of, views_of
 from engines.teeth.stages import Staging
 
 SIZE = (1280, 720)
@@ -31,8 +31,8 @@ def write(case: Case, staging: Staging, path: Path, job: Job | None = None) -> i
     if not writer.isOpened():
         raise EngineError(f"{path.name} cannot be written: this OpenCV has no MPEG-4 encoder.", "Export without the film.")
     frames, scene = stops(staging.count), Scene(case)
-    fits = {view: _fit(scene, staging, view) for view in LAYOUT}
-    pictures = {view: Pictures(box[2:]) for view, box in LAYOUT.items()}
+    fits = {view: _fit(scene, staging, view) for view in LAYOUT if view in views_of(case)}
+    pictures = {view: Pictures(LAYOUT[view][2:]) for view in fits}
     last, picture = None, np.zeros((0, 0, 3), np.uint8)
     try:
         for k, stage in enumerate(frames):
@@ -64,7 +64,7 @@ def _composed(parts: dict[str, np.ndarray], stage: float, count: int) -> np.ndar
     pen, ink, quiet = ImageDraw.Draw(page), _bytes(INK), _bytes(QUIET)
     shown = min(int(np.ceil(stage - 1e-9)), count)
     pen.text((24, 16), "Start" if shown == 0 else f"Stage {shown} of {count}", ink, ImageFont.load_default(30))
-    for view in ("upper", "lower"):
+    for view in parts.keys() - {"front"}:
         pen.text((LAYOUT[view][0] - 4, LAYOUT[view][1] - 14), TITLES[view], quiet, ImageFont.load_default(16))
     pen.text((24, SIZE[1] - 36), NOTE, quiet, ImageFont.load_default(16))
     pen.rectangle((24, SIZE[1] - 8, SIZE[0] - 24, SIZE[1] - 5), _bytes((.88, .89, .9)))

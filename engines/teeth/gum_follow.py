@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from engines.teeth.case import Poses, Tooth
+from engines.teeth.closing import seams
 from engines.teeth.mesh import Mesh
-from engines.teeth.solids import seams
 
 HELD_MM, REACH_MM, SOFT_MM, POWER = 0.6, 10.0, 2.0, 3
 SEAM_MM = 0.6  # two rims that run along each other so close (the middle of a generated palate) move as one

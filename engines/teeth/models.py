@@ -11,9 +11,9 @@ import numpy as np
 
 from engines.job import EngineError
 from engines.teeth.case import Case, Poses
+from engines.teeth.closing import closed_crown, filled, largest_part, loops, manifold, seams, tidy, volume, wall, watertight, welded
 from engines.teeth.gum_follow import GumFollow
 from engines.teeth.mesh import Mesh
-from engines.teeth.solids import closed_crown, filled, largest_part, loops, manifold, seams, tidy, volume, wall, watertight, welded
 
 BASES = ("gum", "full")  # the base has the outline of the gum (a horseshoe where the scan is one), or a plate fills it up
 CUT_MM = 4.0

@@ -10,10 +10,10 @@ import numpy as np
 
 from engines.job import EngineError
 from engines.teeth.case import JAWS, Case, Poses, jaw
+from engines.teeth.closing import closed_crown
 from engines.teeth.gum_follow import GumFollow
 from engines.teeth.look import MATERIALS, PAPER, SHOWS, VIEWS, Colour
 from engines.teeth.mesh import Mesh
-from engines.teeth.solids import closed_crown
 
 ANGLE_DEG = 20.0  # a long lens, as for clinical photographs
 SMOOTH = 8  # rounds: the scale of fissures in edges of the mesh
@@ -167,6 +167,12 @@ class Pictures:
         camera.SetPosition(*(focus + distance * towards))
         camera.SetViewUp(*up)
         self._renderer.ResetCameraClippingRange()
+
+
+def views_of(case: Case) -> tuple[str, ...]:
+    """The views in which something of the case is to be seen: not the lower one of an upper jaw."""
+    there = {which for which in JAWS if case.of(which) or which in case.gums or which in case.scans}
+    return tuple(view for view in VIEWS if there & set(SHOWS.get(view, JAWS)))
 
 
 def points_of(entries: Iterable[tuple[Body, np.ndarray]]) -> np.ndarray:

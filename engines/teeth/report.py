@@ -47,7 +47,7 @@ def write(content: Content, path: Path, compressed: bool = True) -> int:
     patient = content.patient or Patient()
     face = face_for([patient.name, patient.born, patient.notes, content.plan.name, content.case.name])
     title = f"Treatment plan: {content.case.name}"
-    document = SimpleDocTemplate(str(path), pagesize=A4, leftMargin=16 * mm, rightMargin=16 * mm, topMargin=16 * mm, bottomMargin=20 * mm,
+    document = SimpleDocTemplate(str(path), pagesize=A4, leftMargin=16 * mm - 6, rightMargin=16 * mm - 6, topMargin=16 * mm, bottomMargin=20 * mm,
                                  title=title, author="Vernier", subject=NOTE, pageCompression=int(compressed), invariant=1)
     style = styled(face)
     parts = [*_head(content, style), *_views(content, style), *_stages(content, style), *_movements(content, style), *_measures(content, style),

@@ -155,10 +155,10 @@ class styled:  # noqa: N801  reads as what it gives: a style with a face
     def pictures(self, pictures: list[tuple[str, np.ndarray]], across: int) -> Table:
         """Pictures with their titles, `across` in a row."""
         wide = WIDTH_MM / across * mm
-        cells = [[self._picture(picture, wide - 4 * mm), self.text(title, "cell")] for title, picture in pictures]
-        cells += [["", ""]] * (-len(cells) % across)
+        cells: list = [[self._picture(picture, wide - 4 * mm), self.text(title, "cell")] for title, picture in pictures]
+        cells += [""] * (-len(cells) % across)
         rows = [cells[k:k + across] for k in range(0, len(cells), across)]
-        return Table([[cell for cell in row] for row in rows], [wide] * across, style=TableStyle([("ALIGN", (0, 0), (-1, -1), "CENTER"),
+        return Table(rows, [wide] * across, style=TableStyle([("ALIGN", (0, 0), (-1, -1), "CENTER"),
                                                                                                ("BOTTOMPADDING", (0, 0), (-1, -1), 2)]))
 
     def _picture(self, picture: np.ndarray, wide: float) -> Image:

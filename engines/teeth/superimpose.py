@@ -1,0 +1,167 @@
+"""A later scan of the patient laid over a stage of the plan, and how far it is from it, vertex by vertex.
+
+Rigid registration on the teeth that the plan moves least, because only they stand still: points of those teeth are brought to the nearest places of the
+scan, the worst of them left out (trimmed ICP, point to plane [Chen and Medioni 1992; Chetverikov 2002]). A scan in foreign axes is turned first: all
+24 ways to lay its principal axes over those of the teeth are tried.
+"""
+
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+
+from engines.job import EngineError, Job
+from engines.teeth.case import Case, Poses
+from engines.teeth.mesh import Mesh
+from engines.teeth.moves import exp
+from engines.teeth.registration import kabsch
+
+KEPT = 0.8  # of the pairs
+STILL_MM = 0.15  # mean movement up to which a tooth counts as unmoved
+LEAST_TEETH = 4
+REACH_MM = 4.0  # vertices farther from every tooth than this (gum, base) have no deviation
+SAMPLE, FIRST_SAMPLE = 3000, 400
+ROUNDS, FIRST_ROUNDS = 60, 12
+FAR_MM = 0.6  # rms of the kept pairs above which the scan does not belong to the teeth
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """matrix [4, 4]: scan to world. deviation [V]: mm from the planned surface, + outside of it; nan where no tooth is near. anchors: the teeth that it was
+    laid on. teeth: FDI -> mean distance of its planned surface from the scan, mm. rms_mm: of the anchors' kept points."""
+
+    matrix: np.ndarray
+    deviation: np.ndarray
+    anchors: tuple[int, ...]
+    teeth: dict[int, float]
+    rms_mm: float
+
+
+def superimpose(case: Case, poses: Poses, scan: Mesh, anchors: tuple[int, ...] = (), job: Job | None = None) -> Overlay:
+    """The scan (mm, any axes) over the teeth at the poses. anchors: teeth to lay it on instead of those moved least.
+
+    EngineError where the scan has no surface, too few teeth are there, or it does not fit them. Cancelled.
+    """
+    job = job or Job()
+    if len(scan.faces) < 100:
+        raise EngineError("The later scan has no surface.", "Choose a mesh of one arch.")
+    from scipy.spatial import cKDTree
+
+    numbers = anchors or least_moved(case, poses)
+    standing = {n: _oriented(case.teeth[n].mesh.moved(pose)) for n, pose in poses.items() if len(case.teeth[n].mesh.faces)}
+    if len([n for n in numbers if n in standing]) < 3:
+        raise EngineError("A scan is laid over at least three teeth that hardly move.", "Choose three or more teeth to lay it on.")
+    points, normals = _oriented(scan)
+    base = np.concatenate([standing[n][0] for n in numbers if n in standing])
+    whole = np.concatenate([vertices for vertices, _ in standing.values()])
+    tree = cKDTree(points)
+    few, coarse = _thinned(base, FIRST_SAMPLE), cKDTree(_thinned(points, 8000))
+    best: tuple[float, np.ndarray] = (np.inf, np.eye(4))
+    starts = [np.eye(4), *_turns(whole, points)]
+    for k, start in enumerate(starts):
+        job.progress(k, len(starts) + 1, "laying the scan over the teeth")
+        best = min(best, _points_to_points(few, coarse, start), key=lambda found: found[0])
+    rms, to_scan = _points_to_planes(_thinned(base, SAMPLE), tree, points, normals, best[1], job)
+    if rms > FAR_MM:
+        raise EngineError(f"The later scan does not fit these teeth: {rms:.1f} mm remain between them.",
+                          "Check that it is a scan of the same jaw in millimetres, or choose other teeth to lay it on.")
+    matrix = np.linalg.inv(to_scan)
+    deviation = _deviation(points @ matrix[:3, :3].T + matrix[:3, 3], standing)
+    teeth = {n: _apart(_thinned(vertices, FIRST_SAMPLE) @ to_scan[:3, :3].T + to_scan[:3, 3], tree, points, normals) for n, (vertices, _) in standing.items()}
+    return Overlay(matrix, deviation, tuple(n for n in numbers if n in standing), teeth, rms)
+
+
+def least_moved(case: Case, poses: Poses) -> tuple[int, ...]:
+    """The teeth that stand still, or the LEAST_TEETH or half of them that move least."""
+    moved = {}
+    for number, pose in poses.items():
+        vertices = case.teeth[number].mesh.vertices.astype(np.float64)
+        if len(vertices):
+            moved[number] = float(np.linalg.norm(vertices @ (pose[:3, :3] - np.eye(3)).T + pose[:3, 3], axis=1).mean())
+    ranked = sorted(moved, key=moved.__getitem__)
+    still = [n for n in ranked if moved[n] <= STILL_MM]
+    return tuple(still if len(still) >= LEAST_TEETH else ranked[:max(LEAST_TEETH, len(ranked) // 2)])
+
+
+def _oriented(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices that a face has, with unit normals."""
+    corners, faces = mesh.corners(), mesh.faces
+    across, count = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), len(mesh.vertices)
+    normals = np.stack([np.bincount(faces.ravel(), np.repeat(across[:, axis], 3), count) for axis in range(3)], -1)
+    length = np.linalg.norm(normals, axis=1)
+    used = length > 0
+    return mesh.vertices[used].astype(np.float64), normals[used] / length[used, None]
+
+
+def _thinned(points: np.ndarray, count: int) -> np.ndarray:
+    return points[np.linspace(0, len(points) - 1, min(count, len(points))).astype(int)]
+
+
+def _turns(whole: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
+    """Rigid matrices that lay the principal axes of the teeth over those of the scan."""
+    made = []
+    a, b = (np.linalg.svd(entry - entry.mean(0), full_matrices=False)[2] for entry in (_thinned(whole, 5000), _thinned(points, 5000)))
+    for order, signs in product(permutations(range(3)), product((1, -1), repeat=3)):
+        turn = (b[list(order)] * np.array(signs)[:, None]).T @ a
+        if np.linalg.det(turn) > 0:
+            matrix = np.eye(4)
+            matrix[:3, :3], matrix[:3, 3] = turn, points.mean(0) - turn @ whole.mean(0)
+            made.append(matrix)
+    return made
+
+
+def _points_to_points(few: np.ndarray, tree: Any, matrix: np.ndarray) -> tuple[float, np.ndarray]:
+    """rms of the kept pairs and the matrix, after a few rounds."""
+    for _ in range(FIRST_ROUNDS):
+        moved = few @ matrix[:3, :3].T + matrix[:3, 3]
+        distance, nearest = tree.query(moved)
+        kept = distance <= np.quantile(distance, KEPT)
+        matrix = kabsch(moved[kept], tree.data[nearest[kept]]) @ matrix
+    return float(np.sqrt((distance[kept] ** 2).mean())), matrix
+
+
+def _points_to_planes(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray, matrix: np.ndarray, job: Job) -> tuple[float, np.ndarray]:
+    """rms off the planes of the kept pairs and the matrix, when it no longer changes."""
+    off, step = np.zeros(1), np.ones(6)
+    for _ in range(ROUNDS):
+        job.check()
+        moved = few @ matrix[:3, :3].T + matrix[:3, 3]
+        distance, nearest = tree.query(moved)
+        kept = distance <= np.quantile(distance, KEPT)
+        p, q, n = moved[kept], points[nearest[kept]], normals[nearest[kept]]
+        off = ((p - q) * n).sum(1)
+        middle = p.mean(0)
+        step = np.linalg.lstsq(np.concatenate([np.cross(p - middle, n), n], 1), -off, rcond=None)[0]
+        change = _rigid(step, middle)
+        matrix = change @ matrix
+        if np.abs(step[:3]).max() < 1e-7 and np.abs(step[3:]).max() < 1e-6:
+            break
+    return float(np.sqrt((off**2).mean())), matrix
+
+
+def _rigid(step: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    change = np.eye(4)
+    change[:3, :3] = exp(step[:3])
+    change[:3, 3] = middle + step[3:] - change[:3, :3] @ middle
+    return change
+
+
+def _apart(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray) -> float:
+    """Mean distance in mm of points of a tooth from the planes of the scan beside them."""
+    _, nearest = tree.query(few)
+    return float(np.abs(((few - points[nearest]) * normals[nearest]).sum(1)).mean())
+
+
+def _deviation(points: np.ndarray, standing: dict[int, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """mm off the plane of the nearest vertex of any tooth; nan beyond REACH_MM."""
+    from scipy.spatial import cKDTree
+
+    vertices, normals = (np.concatenate([entry[k] for entry in standing.values()]) for k in (0, 1))
+    distance, nearest = cKDTree(vertices).query(points, distance_upper_bound=REACH_MM)
+    near, deviation = np.isfinite(distance), np.full(len(points), np.nan)
+    k = nearest[near]
+    off = ((points[near] - vertices[k]) * normals[k]).sum(1)
+    facing = (np.abs(off) > .5 * distance[near]) | (distance[near] < .3)  # beside an open neck lies gum, not a tooth
+    deviation[near] = np.where(facing, off, np.nan)
+    return deviation
