@@ -102,6 +102,11 @@ class MeshView(QWidget):
         """front, right, left, upper, lower or back, fitted."""
         self.set_camera(self._camera.looking(view).fitted(self.scene.points(), self._size()), glide)
 
+    def fly_to(self, point: np.ndarray, room_mm: float = 16.0) -> None:
+        """A place of the world [3] comes to the middle with that much room around it, seen from the same side."""
+        corners = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * room_mm / 2
+        self.set_camera(self._camera.fitted(np.asarray(point) + corners, self._size()), glide=True)
+
     def _glided(self, share: float) -> None:
         self._camera = self._ends[0].blended(self._ends[1], share) if share < 1 else self._ends[1]
         self.touch(True)
