@@ -26,7 +26,7 @@ from widgets.shade import contact_shadow
 from widgets.view_layers import Layer, Scene, Seen
 
 REST_MS, IDLE_MS = 150, 20
-SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65), 0.042, 0.018  # pixels of a moving picture on software OpenGL, and when to have fewer or more
+SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65, 0.5), 0.042, 0.018  # pixels of a moving picture on software OpenGL, and when to have fewer or more
 SMOOTH, SMOOTH_PIXELS = 2, 9_000_000  # a picture at rest is drawn so many times larger and reduced, up to that size
 MARGIN_PX, SAME_MM = 4.0, 0.06  # around a silhouette, and how far apart two depths of one place may lie
 CLICK_PX = 4  # a press that moved less was a click
@@ -101,6 +101,11 @@ class MeshView(QWidget):
     def look(self, view: str, glide: bool = True) -> None:
         """front, right, left, upper, lower or back, fitted."""
         self.set_camera(self._camera.looking(view).fitted(self.scene.points(), self._size()), glide)
+
+    def fly_to(self, point: np.ndarray, room_mm: float = 16.0) -> None:
+        """A place of the world [3] comes to the middle with that much room around it, seen from the same side."""
+        corners = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * room_mm / 2
+        self.set_camera(self._camera.fitted(np.asarray(point) + corners, self._size()), glide=True)
 
     def _glided(self, share: float) -> None:
         self._camera = self._ends[0].blended(self._ends[1], share) if share < 1 else self._ends[1]

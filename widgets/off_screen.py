@@ -15,6 +15,8 @@ from engines.job import EngineError
 from widgets.camera import ANGLE_DEG, Camera
 from widgets.surface import Body, Surface
 
+LAST_RESORTS = ("vtkOSOpenGLRenderWindow", "vtkRenderWindow")  # what VTK makes when it found neither a display nor EGL
+REMEDY = "Install the OpenGL libraries of the system: libegl1, libgl1 and libgl1-mesa-dri on Debian and Ubuntu."
 SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software")
 
 
@@ -48,10 +50,17 @@ class OffScreen:
             os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
         try:
             import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  registers the OpenGL classes
+            from vtkmodules.vtkCommonCore import vtkObject
             from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow
         except ImportError as error:
-            raise EngineError(f"The 3D view cannot start: {error}.", remedy="Install VTK and the OpenGL libraries (libegl1, libgl1).") from error
-        self._window, self._renderer = vtkRenderWindow(), vtkRenderer()
+            raise EngineError(f"The 3D view cannot start: {error}.", remedy=REMEDY) from error
+        chatty = vtkObject.GetGlobalWarningDisplay()
+        vtkObject.GlobalWarningDisplayOff()  # it tries one window system after the other and tells of each
+        window = vtkRenderWindow()
+        vtkObject.SetGlobalWarningDisplay(chatty)
+        if window.GetClassName() in LAST_RESORTS and not _loads("OSMesa"):
+            raise EngineError("The 3D view cannot draw on this machine: no OpenGL was found.", remedy=REMEDY)  # VTK would crash
+        self._window, self._renderer = window, vtkRenderer()
         self._window.SetOffScreenRendering(1)
         self._window.SetMultiSamples(0)
         self._window.AddRenderer(self._renderer)
@@ -98,7 +107,7 @@ class OffScreen:
         """Whether the CPU draws."""
         said = self._window.ReportCapabilities().lower()
         if "opengl renderer string" not in said:
-            raise EngineError("The 3D view cannot draw on this machine: no OpenGL was found.", remedy="Install Mesa (libegl1, libgl1-mesa-dri).")
+            raise EngineError("The 3D view cannot draw on this machine: no OpenGL was found.", remedy=REMEDY)
         line = next(line for line in said.splitlines() if "opengl renderer string" in line)
         self.software = any(word in line for word in SOFTWARE)
 
@@ -150,3 +159,15 @@ class OffScreen:
             self._renderer.AddActor(veil)
         for key in [key for key in self._shown if key not in bodies]:
             self._shown.pop(key).leave(self._renderer)
+
+
+def _loads(name: str) -> bool:
+    from ctypes import CDLL
+
+    for file in (f"lib{name}.so.8", f"lib{name}.so"):
+        try:
+            CDLL(file)
+        except OSError:
+            continue
+        return True
+    return False

@@ -43,9 +43,9 @@ def contact_shadow(frame: Frame, px_per_mm: float) -> np.ndarray:
 
 
 def _rise(depth: np.ndarray, move: np.ndarray) -> np.ndarray:
-    """mm by which the neighbour at `move` cells stands nearer; 0 beyond the picture's edge."""
+    """mm by which the neighbour at `move` cells stands nearer; far below beyond the picture's edge, so that nothing is guessed there."""
     rows, columns = depth.shape
-    result = np.zeros_like(depth)
+    result = np.full_like(depth, -10 * REACH_MM)
     here = tuple(slice(max(0, -m), side - max(0, m)) for m, side in zip(move, (rows, columns), strict=True))
     there = tuple(slice(max(0, m), side - max(0, -m)) for m, side in zip(move, (rows, columns), strict=True))
     result[here] = depth[here] - depth[there]

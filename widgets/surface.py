@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 CREASE_DEG = 52.0  # faces that meet at a sharper turn keep their own normals
-COARSE_FACES, COARSE_SHARE = 900, 0.22  # a surface that moves has about this share of its triangles, at least so many
+COARSE_FACES, COARSE_SHARE = 500, 0.11  # a surface that moves has about this share of its triangles, at least so many
 CHUNK = 250_000  # triangles above which nothing is split: a raw scan is smooth enough and the loop would be felt
 
 
