@@ -35,7 +35,7 @@ def renumbered(case: Case, pairs: tuple[tuple[int, int], ...]) -> Case:
 
 def segmented(case: Case, clicks: tuple[Click, ...], kept: dict[str, Any], job: Job) -> Case:
     """Scans cut into crowns and gum. The first touch of a number is its click, later ones are strokes, in their order."""
-    from engines.teeth import labels, segmentation, surface
+    from engines.teeth import segmentation, split, surface
 
     meshes = {number: tooth.mesh for number, tooth in case.teeth.items()}
     scans, gums = dict(case.scans), dict(case.gums)
@@ -52,12 +52,13 @@ def segmented(case: Case, clicks: tuple[Click, ...], kept: dict[str, Any], job: 
         if which not in kept:
             kept[which] = segmentation.Segmenter(surface.prepare(scan))
         found = kept[which].labels(tuple(points), tuple(strokes), job)
-        crowns, gum = labels.split(scan, found)
+        parts = split.split(scan, found)
+        crowns = {number: part.mesh for number, part in parts.crowns.items()}
         strange = sorted(number for number in crowns if jaw(number) != which)
         if strange:
             raise EngineError(f"{strange[0]} is no tooth of the {which} jaw.", "Give the click a number of that jaw.")
         meshes |= crowns
-        gums[which] = gum
+        gums[which] = parts.gum.mesh
         del scans[which]
     axes = frames.of_teeth(meshes)
     teeth = {number: case.teeth.get(number) or Tooth(number, mesh, axes[number], source="segmented") for number, mesh in meshes.items()}

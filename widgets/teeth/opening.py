@@ -215,11 +215,13 @@ class Opening(QObject):
     def _touched(self, point: np.ndarray) -> None:
         if not self._segmenting() or self._segment.tool() != "click":
             return
-        from engines.teeth.segmentation import guess_number
+        from engines.teeth import click_numbers
 
         jaw, number = self._jaw(point), self._segment.number.currentData()
         if not number:
-            number = guess_number(point, jaw, self._clicks)
+            scan = self._workspace.case.scans.get(jaw, self._workspace.case.gums.get(jaw))
+            before = tuple((click.points[0], click.number) for click in self._clicks if click.jaw == jaw and click.number)
+            number = click_numbers.guess_number(point, jaw == "upper", click_numbers.midline(scan.vertices), before)
         place = tuple(float(value) for value in point)
         self._clicks = (*(click for click in self._clicks if click.number != number), Click(jaw, number, (place,)))
         self._segment.number.set_value(0)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from engines.teeth import fdi
-from engines.teeth.dentition import Wish, generate
 from engines.teeth.click_numbers import guess_number, guess_numbers, midline
+from engines.teeth.dentition import Wish, generate
 
 
 @pytest.fixture(scope="module", params=[(0, True), (1, False), (2, True), (3, False)])
