@@ -13,6 +13,7 @@ from engines.teeth.crown_boxes import size
 
 CONTACT_MM, MIDLINE_MM = 1.3, 3.0  # sd of the distance of two neighbours, and of a tooth's place from the midline
 CHORD_MM = 14.0  # clicks further apart than this are measured along the arch, nearer ones straight
+SIZES, SIZE_SD = (0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.25), 0.08  # of a person's teeth beside the usual ones
 FRONT_MM = 3.0  # the arch of clicked crowns lies this far behind the foremost point of the scan
 
 
@@ -41,9 +42,16 @@ def guess_numbers(points: np.ndarray, upper: bool, front: np.ndarray, known: tup
         raise ValueError("an arch has at most sixteen permanent teeth")
     if not len(points):
         return ()
-    s = _along(points, upper, front)
+    fits = [_fit(points, _along(points, upper, front, scale), scale * _places(upper), teeth, known) for scale in SIZES]
+    costs = [cost + ((scale - 1) / SIZE_SD)**2 for (cost, _), scale in zip(fits, SIZES, strict=True)]
+    numbers = fits[int(np.argmin(costs))][1]
+    return _distinct([known[k] or numbers[k] for k in range(len(points))], known, teeth)
+
+
+def _fit(points: np.ndarray, s: np.ndarray, usual: np.ndarray, teeth: tuple[int, ...], known: tuple[int | None, ...]) -> tuple[float, dict[int, int]]:
+    """The cheapest sequence of teeth for clicks at s [K] on an arch whose teeth stand at `usual` [16]: its cost, and the number of every click."""
+    given = [number for number in known if number is not None]
     order = np.argsort(s, kind="stable")
-    usual = _places(upper)
     # best[j]: least cost of the clicks so far when the last of them is tooth j
     best, back = np.zeros(0), []
     for step, k in enumerate(order):
@@ -65,8 +73,7 @@ def guess_numbers(points: np.ndarray, upper: bool, front: np.ndarray, known: tup
     for choice in reversed(back):
         at = int(choice[at])
         chosen.append(at)
-    numbers = dict(zip(order.tolist(), chosen[::-1], strict=True))
-    return _distinct([known[k] or teeth[numbers[k]] for k in range(len(points))], known, teeth)
+    return float(best.min()), {int(k): teeth[at] for k, at in zip(order, chosen[::-1], strict=True)}
 
 
 def guess_number(point: np.ndarray, upper: bool, front: np.ndarray, clicks: tuple[tuple[tuple[float, float, float], int], ...] = ()) -> int:
@@ -105,8 +112,8 @@ def _curve(upper: bool) -> tuple[np.ndarray, np.ndarray]:
     return arch.at(s)[0], s
 
 
-def _along(points: np.ndarray, upper: bool, front: np.ndarray) -> np.ndarray:
-    """[K] s of the place on the usual arch nearest to each click."""
+def _along(points: np.ndarray, upper: bool, front: np.ndarray, scale: float) -> np.ndarray:
+    """[K] s of the place nearest to each click on the usual arch, made larger or smaller."""
     curve, s = _curve(upper)
-    away = ((points[:, None, :2] - (curve + front)[None])**2).sum(-1)
-    return s[away.argmin(1)]
+    away = ((points[:, None, :2] - (scale * curve + front)[None])**2).sum(-1)
+    return scale * s[away.argmin(1)]

@@ -79,7 +79,9 @@ class CasePanel(QWidget):
 
     def _show_questions(self, questions: tuple[Question, ...]) -> None:
         while self._questions.count():
-            self._questions.takeAt(0).widget().deleteLater()
+            old = self._questions.takeAt(0).widget()
+            old.hide()
+            old.deleteLater()
         for question in questions:
             box = QWidget()
             column = QVBoxLayout(box)

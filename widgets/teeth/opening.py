@@ -132,11 +132,13 @@ class Opening(QObject):
         for strip in (self._orient, self._segment):
             workspace.stage.add_strip(strip)
         self._clicks: tuple[Click, ...] = ()
+        self._given: set[int] = set()  # numbers that a person chose, or that the case has already: no guess changes them
         self._orient.turned.connect(self._turned)
         self._orient.left.connect(self.escape)
         self._segment.left.connect(self.escape)
         self._segment.found.connect(self._find)
         self._segment.cleared.connect(self._clear)
+        self._segment.mode.changed.connect(lambda tool: workspace.stage.use("point" if tool == "click" else "brush"))
         workspace.stage.touched.connect(self._touched)
         workspace.stage.stroked.connect(self._stroked)
 
@@ -201,7 +203,10 @@ class Opening(QObject):
             self.noticed.emit("info", "This case has no scan to segment: its teeth are separate already.", "Open a scan of a whole arch.")
             return
         self._clicks = self._document.request.case.clicks
-        self._workspace.stage.show_strip(self._segment)
+        self._given = {click.number for click in self._clicks}
+        self._workspace.stage.look(self._jaw(np.array(next(iter(case.scans.values())).vertices.mean(0) if case.scans else self._clicks[0].points[0])))
+        self._workspace.stage.show_strip(self._segment, "point")
+        self._segment.mode.set_value("click")
         self._show_clicks()
 
     def _segmenting(self) -> bool:
@@ -215,17 +220,28 @@ class Opening(QObject):
     def _touched(self, point: np.ndarray) -> None:
         if not self._segmenting() or self._segment.tool() != "click":
             return
-        from engines.teeth import click_numbers
-
         jaw, number = self._jaw(point), self._segment.number.currentData()
-        if not number:
-            scan = self._workspace.case.scans.get(jaw, self._workspace.case.gums.get(jaw))
-            before = tuple((click.points[0], click.number) for click in self._clicks if click.jaw == jaw and click.number)
-            number = click_numbers.guess_number(point, jaw == "upper", click_numbers.midline(scan.vertices), before)
         place = tuple(float(value) for value in point)
-        self._clicks = (*(click for click in self._clicks if click.number != number), Click(jaw, number, (place,)))
+        if number:
+            self._given.add(number)
+            self._clicks = tuple(click for click in self._clicks if click.number != number)
+        self._clicks = (*self._clicks, Click(jaw, number, (place,)))
+        self._guess(jaw)
         self._segment.number.set_value(0)
         self._show_clicks()
+
+    def _guess(self, jaw: str) -> None:
+        """The clicks of a jaw whose number nobody chose get the numbers that fit all of them best."""
+        from engines.teeth import click_numbers
+
+        scan = self._workspace.case.scans.get(jaw, self._workspace.case.gums.get(jaw))
+        rows = [k for k, click in enumerate(self._clicks) if click.jaw == jaw and len(click.points) == 1]
+        points = np.array([self._clicks[k].points[0] for k in rows])
+        known = tuple(self._clicks[k].number if self._clicks[k].number in self._given else None for k in rows)
+        clicks = list(self._clicks)
+        for k, number in zip(rows, click_numbers.guess_numbers(points, jaw == "upper", click_numbers.midline(scan.vertices), known), strict=True):
+            clicks[k] = replace(clicks[k], number=number)
+        self._clicks = tuple(clicks)
 
     def _stroked(self, points: np.ndarray) -> None:
         if not self._segmenting() or self._segment.tool() == "click" or not len(points):
@@ -243,7 +259,7 @@ class Opening(QObject):
         self._source("segmentation", clicks=self._clicks)
 
     def _clear(self) -> None:
-        self._clicks = ()
+        self._clicks, self._given = (), set()
         self._source("segmentation", clicks=())
         self._show_clicks()
 
