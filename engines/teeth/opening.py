@@ -4,7 +4,7 @@ Steps: files (archives), meshes and labels (pieces), units, tooth numbers, world
 the rest of the case.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,16 +29,18 @@ class _Reading:
     questions: list[Question]
 
 
-def open_case(path: Path, numbering: str | None = None, units: str | None = None, orientation: Any = None, job: Job | None = None) -> Case:
+def open_case(path: Path, numbering: str | None = None, units: str | None = None, orientation: Any = None, job: Job | None = None,
+              renumbered: Iterable[tuple[int, int]] = ()) -> Case:
     """The case in `path`. What a person says goes before what is found: numbering fdi or universal; units mm, cm, m or inch; orientation 4 x 4 (or its 16
-    numbers row by row), input axes in mm -> world.
+    numbers row by row), input axes in mm -> world; renumbered (number found, number meant) pairs, meant 0 = not a tooth.
 
     EngineError where nothing at all can be opened; Cancelled.
     """
     job = job or Job()
     files = archives.open_files(Path(path), job)
     axes = np.array(orientation, np.float64) if orientation is not None and len(orientation) else None
-    made = case_folder.read(files, job) if not (numbering or units) and axes is None else None
+    changes = dict(renumbered)
+    made = case_folder.read(files, job) if not (numbering or units or changes) and axes is None else None
     if made is not None:
         return made
     found = pieces.gather(files, job)
@@ -51,6 +53,7 @@ def open_case(path: Path, numbering: str | None = None, units: str | None = None
     for piece in found.final:
         piece.mesh = _scaled(piece.mesh, MM[piece.unit if piece.unit and not units else unit])
     system, teeth = _number(found.pieces, numbering or "", files, reading)
+    teeth = _renumbered(teeth, changes) if changes else teeth
     _turn_outwards(found.pieces, reading)
     scans = _by_jaw([piece for piece in found.pieces if piece.kind == "scan"], reading, [])
     gums = _by_jaw([piece for piece in found.pieces if piece.kind == "gum"], reading, list(teeth))
@@ -148,6 +151,16 @@ def _number(parts: list[Piece], system: str, files: archives.Files, reading: _Re
     for (file, other), row in twice.items():
         reading.notices.append(f"{file} is tooth {', '.join(map(str, row))} a second time and was left out; {other} was taken. Rename one of them.")
     return decided.system, numbered
+
+
+def _renumbered(teeth: dict[int, Piece], changes: dict[int, int]) -> dict[int, Piece]:
+    """Under the numbers that a person means. EngineError where two teeth would have one number, or there is no such tooth."""
+    meant = [(changes.get(number, number), piece) for number, piece in teeth.items() if changes.get(number, number) != 0]
+    numbers = [number for number, _ in meant]
+    wrong = sorted({number for number in numbers if numbers.count(number) > 1 or number not in fdi.PERMANENT + fdi.DECIDUOUS})
+    if wrong:
+        raise EngineError(f"Tooth {', '.join(map(str, wrong))} would be there twice, or is no FDI number.", "Give every tooth one number of its own.")
+    return dict(meant)
 
 
 def _recount(teeth: list[Piece], reading: _Reading) -> None:
