@@ -23,7 +23,7 @@ EVIDENCE = (0.5, 0.2)  # per mm^2: how much the boxes count against the length o
 VALLEY_MM, LEAST = 3.0, 0.02  # a cut costs exp(-VALLEY_MM * bend) of its length, at least LEAST
 DUAL = 3**-0.5  # length of the cut across an edge of a regular mesh, in lengths of that edge
 CERTAIN = 50.0  # cost of contradicting a click or a stroke
-CLICK = 0.2  # radius of what a click makes certain, in crown widths
+CLICK = 0.3  # radius of what a click makes certain, in crown widths; 0.2 let a crown with soft valleys shrink to its click
 BRUSH_MM, NEAR_MM = 0.6, 12.0  # what a stroke makes certain, and what may change round it
 DOUBT_MM, CLOSE_MM = 4.0, 1.5  # where a stroke silences the boxes: in what is gum so far, and in anything
 
