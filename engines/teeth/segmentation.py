@@ -23,8 +23,9 @@ EVIDENCE = (0.5, 0.2)  # per mm^2: how much the boxes count against the length o
 VALLEY_MM, LEAST = 3.0, 0.02  # a cut costs exp(-VALLEY_MM * bend) of its length, at least LEAST
 DUAL = 3**-0.5  # length of the cut across an edge of a regular mesh, in lengths of that edge
 CERTAIN = 50.0  # cost of contradicting a click or a stroke
-CLICK = 0.2  # radius of what a click makes certain, in crown widths
-BRUSH_MM, NEAR_MM, DOUBT_MM = 0.6, 12.0, 4.0  # what a stroke makes certain, may change, and silences the boxes within
+CLICK = 0.3  # radius of what a click makes certain, in crown widths; 0.2 let a crown with soft valleys shrink to its click
+BRUSH_MM, NEAR_MM = 0.6, 12.0  # what a stroke makes certain, and what may change round it
+DOUBT_MM, CLOSE_MM = 4.0, 1.5  # where a stroke silences the boxes: in what is gum so far, and in anything
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,8 @@ def brush(surface: Surface, cut: Cut, stroke: Stroke) -> Cut:
     painted = np.union1d(surface.within(at, BRUSH_MM), surface.nearest(at))
     fixed, cost = cut.fixed.copy(), cut.cost.copy()
     doubt = surface.within(at, DOUBT_MM)
+    doubt = doubt[cut.label[doubt] == GUM]  # over a neighbour's crown only close by, or the stroke would take its next facet
+    doubt = np.union1d(doubt, surface.within(at, CLOSE_MM))
     cost[doubt[fixed[doubt] < 0]] = 0  # the person has seen what the boxes cannot know
     fixed[painted] = target
     _insist(cost, fixed)
