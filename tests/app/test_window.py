@@ -80,7 +80,8 @@ class Panel(QWidget):
 
 
 def row(name="count"):
-    return Row(name, name.title(), "guidance", Ask, lambda ask: {"vernier": 1, "n": ask.number}, lambda values: Ask(values["n"]), Panel, lambda device: Slow())
+    return Row(name, name.title(), "guidance", Ask, lambda ask: {"vernier": 1, "n": ask.number}, lambda values: Ask(values["n"]), Panel, lambda device: Slow(),
+               marks=(("One", "First."), ("Two", "Second."), ("Three", "Third.")))
 
 
 WELCOMED = Settings(welcomed=True)
@@ -255,7 +256,8 @@ def test_the_shortcut_sheet_lists_every_key(opened):
 
 
 def test_every_command_of_the_table_has_a_slot(opened):
-    assert opened().actions_.table == TABLE
+    assert {entry.id for entry in TABLE} - {entry.id for entry in opened().actions_.table} == {
+        entry.id for entry in TABLE if entry.scope in ("guidance", "teeth")}  # these workspaces are not in this window
 
 
 @pytest.mark.logs_errors
