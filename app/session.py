@@ -102,9 +102,12 @@ class Autosave:
 
 
 def _started(pid: int) -> int:
-    """When process `pid` began, in s since 1970; 0 if there is none. A pid alone may have been given out again."""
+    """When process `pid` began, in s since 1970; 0 if there is none, or it has ended and nobody has asked for its status (a container without init
+    keeps it listed). A pid alone may have been given out again.
+    """
     import psutil
     try:
-        return int(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return 0 if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time())
     except psutil.Error:
         return 0

@@ -1,7 +1,10 @@
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
+import psutil
 import pytest
 
 from app.session import Autosave, Session, load, save
@@ -72,3 +75,16 @@ def test_only_the_work_of_ended_processes_is_an_orphan(tmp_path):
     assert set(mine.orphans()) == {dead, reused}
     mine.remove()
     assert not mine.path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems list no process that has ended")
+def test_the_work_of_a_killed_process_that_is_still_listed_is_an_orphan(tmp_path):
+    mine, killed = Autosave(tmp_path), subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    started = int(psutil.Process(killed.pid).create_time())
+    work = tmp_path / f"{killed.pid}-{started}.vernier"
+    save(work, WORK)
+    assert mine.orphans() == []
+    killed.kill()
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # ended, and not asked for its status
+    assert mine.orphans() == [work]
+    killed.communicate()

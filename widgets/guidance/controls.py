@@ -78,7 +78,7 @@ class Controls(QScrollArea):
     def _build_model(self) -> None:
         section = Section("Model")
         self.model, self.label = Choice("Model"), Choice("Class")
-        self.model.changed.connect(lambda value: self._propose("model", value, "model"))
+        self.model.changed.connect(self.choose_model)
         self.label.changed.connect(lambda value: self._propose("label", value, "class"))
         self._label_row, self.prompts = Labelled("Class", self.label), PromptFields()
         self.prompts.changed.connect(lambda field, value: self._propose(field, value, "negative prompt" if field == "negative" else field))
@@ -125,6 +125,7 @@ class Controls(QScrollArea):
         self.timesteps.released.connect(self.released)
         self.timesteps.compare_asked.connect(self.compare_plain)
         self.timesteps.tune_asked.connect(self.tuning_asked)
+        self.timesteps.remarked.connect(lambda: QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.timesteps.about)))
         self.quality = QPushButton("Quality against steps")
         self.quality.setToolTip("What every sampler, step count and mode was measured to be worth; the best for a number of evaluations (Q)")
         self.quality.clicked.connect(self.quality_asked)
@@ -300,6 +301,10 @@ class Controls(QScrollArea):
         if request.b is None or both or self._edited != SIDE_B:
             request = replace(request, a=self._changed(request.a, changes))
         self.proposed.emit(request, text, gesture)
+
+    def choose_model(self, model: str) -> None:
+        """Proposes another model, with what else must change for it."""
+        self._propose("model", model, "model")
 
     def _propose_grid(self, grid: Grid, changes: dict[str, Any]) -> None:
         """Other axes; `changes` are what they need of the settings, on both sides alike."""

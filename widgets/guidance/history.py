@@ -12,6 +12,7 @@ from widgets.guidance import catalog
 from widgets.paint import color, focus_ring, font
 
 LENGTH, THUMB_PX, FOOT_PX = 40, 64, 16
+BAND_PX, BAND_FONT_PX = 14, 10  # two words side by side fit a thumbnail
 SHORT = {"calibrated": "Calib.", "zero-star": "Zero*"}  # words too long for a thumbnail
 
 
@@ -22,6 +23,13 @@ class Seen:
     request: GuidanceRequest
     picture: QImage | None
     starred: bool = False
+    tuned: tuple[bool, ...] = ()  # of each side, whether tuned timesteps were in force; empty where it was not drawn yet
+
+    def timesteps(self) -> str:
+        """Which timesteps it was drawn at: "tuned", with two sides "tuned | plain"; "" where all are plain."""
+        sides = [side for side in (self.request.a, self.request.b) if side is not None]
+        tuned = self.tuned or tuple(side.tuned for side in sides)
+        return " | ".join("tuned" if on else "plain" for on in tuned) if any(tuned) else ""
 
 
 def same(one: GuidanceRequest, other: GuidanceRequest) -> bool:
@@ -39,8 +47,10 @@ class Thumb(QAbstractButton):
         self.seen, self._current = seen, current
         settings = seen.request.a
         text = f"{catalog.guidance_word(settings)}, {settings.steps} steps, seed {settings.seed}"
+        times = [f", {word} timesteps" for word in (seen.timesteps() or "plain").split(" | ")]
+        text += times[0]
         if seen.request.b:
-            text += f"  |  B: {catalog.guidance_word(seen.request.b)}"
+            text += f"  |  B: {catalog.guidance_word(seen.request.b)}{times[-1]}"
         self.setAccessibleName(f"Earlier result: {text}{', starred' if seen.starred else ''}")
         self.setToolTip(f"{catalog.model_word(settings.model)}: {text}\nClick to return, right click to star")
         self.setFixedSize(THUMB_PX, THUMB_PX + FOOT_PX)
@@ -64,6 +74,13 @@ class Thumb(QAbstractButton):
         settings = self.seen.request.a
         word = "A|B" if self.seen.request.b else SHORT.get(settings.mode) or catalog.MODE_WORDS[settings.mode].split(",")[0]
         painter.drawText(QRectF(0, THUMB_PX, THUMB_PX, FOOT_PX), Qt.AlignmentFlag.AlignCenter, f"{word} {settings.gamma_1:.1f}")
+        times = self.seen.timesteps()
+        if times:
+            band = QRectF(2, THUMB_PX - BAND_PX - 2, THUMB_PX - 4, BAND_PX)
+            painter.fillRect(band, color("panel", 0.88))
+            painter.setPen(color("text"))
+            painter.setFont(font(BAND_FONT_PX))
+            painter.drawText(band, Qt.AlignmentFlag.AlignCenter, times.replace(" | ", "|"))
         if self.seen.starred:
             painter.drawPixmap(QRectF(THUMB_PX - 20, 2, 18, 18).toRect(), glyphs.pixmap("starred", tokens.current().warn))
         if self.hasFocus():
@@ -95,13 +112,13 @@ class History(QScrollArea):
         self.seen: list[Seen] = []
         self._current: GuidanceRequest | None = None
 
-    def add(self, request: GuidanceRequest, picture: QImage | None) -> None:
-        """A new result goes to the left end; one that was there keeps its place and gets the new picture."""
+    def add(self, request: GuidanceRequest, picture: QImage | None, tuned: tuple[bool, ...] = ()) -> None:
+        """A new result goes to the left end; one that was there keeps its place and gets the new picture. tuned: as in Seen."""
         known = next((seen for seen in self.seen if same(seen.request, request)), None)
         if known:
-            known.picture = picture or known.picture
+            known.picture, known.tuned = picture or known.picture, tuned
         else:
-            self.seen.insert(0, Seen(request, picture))
+            self.seen.insert(0, Seen(request, picture, tuned=tuned))
         loose = [seen for seen in self.seen if not seen.starred]
         for old in loose[LENGTH:]:
             self.seen.remove(old)

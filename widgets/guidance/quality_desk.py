@@ -1,5 +1,6 @@
 """Between the quality page and the background lane: which measurements are known of a model, what is being measured, what is kept."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -14,6 +15,7 @@ from engines.guidance.quality import QualityTask
 from engines.guidance.quality_table import Table
 from engines.guidance.request import TOYS, Sampling
 from engines.job import EngineError
+from engines.weights import read_header
 from widgets.guidance import catalog
 
 BATCH = 64  # images that the engine draws at once
@@ -80,6 +82,14 @@ class QualityDesk(QObject):
         if not quality_table.beside(model, self._weights, "reference.safetensors").exists():
             return "There is nothing to measure this model against. The command vernier reference makes what is needed from its training pictures."
         return ""
+
+    def accuracy_only(self) -> bool:
+        """Whether the model in force has a classifier to be measured with and no held-out pictures to be near to."""
+        try:
+            header = read_header(quality_table.beside(self.settings.model, self._weights, "reference.safetensors"))
+            return "held_out" not in json.loads(header["vernier-reference"])
+        except (EngineError, KeyError, ValueError, TypeError):  # what is wrong with it the measuring says
+            return False
 
     def problem(self) -> str:
         """Why the table that lies beside the model is not shown; "" where it is, or there is none."""

@@ -20,6 +20,8 @@ from widgets.paint import Caption, GlyphButton, color, font
 from widgets.plots import forms_menu
 
 SET_LETTERS = 17  # "gamma_1 2, 2,000 images"
+OTHER = "fashion-mnist"  # a model that measurements came with
+FEW, USUAL = 500, 1000  # images to measure first: for accuracies alone, for distances
 CROWDED = 14  # lines: with more, a fresh page shows the mode in force alone
 BAR_PX, PLATE_PX, FIELD_PX, LONGEST = 100, 420, 56, 1000
 HINT = "Point at a setting for its numbers; a click or Enter adopts it."
@@ -27,16 +29,17 @@ ICON_PX = (22, 12)
 
 
 class QualityPage(QWidget):
-    """`adopted(point)`; `left` to go back to the picture."""
+    """`adopted(point)`; `model_asked(model)` for one with measurements; `left` to go back to the picture."""
 
     adopted = Signal(object)
+    model_asked = Signal(str)
     left = Signal()
 
     def __init__(self, desk: QualityDesk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Quality against steps")
         self.desk, self._settings, self._key = desk, Sampling(), None
-        self._thinned = None  # model and set whose lines were thinned out already
+        self._greeted = None  # model and set that the page was set up for already
         self.plot, self.setup = QualityPlot(), QualitySetup(desk)
         self.setFocusProxy(self.plot)
         self.samplers, self.modes = Toggles("Show sampler", SAMPLER_ROWS), Toggles("Show mode", MODE_ROWS)
@@ -46,11 +49,13 @@ class QualityPage(QWidget):
         self.verdict, self.info, self.status = Caption("", tokens.BODY_PX, "text"), Caption(HINT, tokens.CAPTION_PX, "muted"), Elided()
         self.status.setObjectName("caption")
         self.verdict.setWordWrap(True)
-        self.info.setWordWrap(True)
+        self.info.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # its two lines never wrap, nor widen the window
         self.info.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.info.setFixedHeight(2 * QFontMetrics(font(tokens.CAPTION_PX)).height())  # the plot does not jump when a point's numbers take two lines
         self.note = Caption("", tokens.CAPTION_PX, "warn")
         self.note.setWordWrap(True)
+        self.rival = Caption("", tokens.CAPTION_PX, "text")
+        self.rival.setWordWrap(True)
         self._plate = self._make_plate()
         full = QWidget()
         column = QVBoxLayout(full)
@@ -65,6 +70,7 @@ class QualityPage(QWidget):
         for part in (self.info, self.verdict, self.note):
             below.addWidget(part)
         below.addLayout(self._foot())
+        below.addWidget(self.rival)
         column.addWidget(self._below)
         self._full, self._pages = full, QStackedWidget()
         empty = QWidget()
@@ -101,7 +107,7 @@ class QualityPage(QWidget):
         self.more = QPushButton("Measure more\N{HORIZONTAL ELLIPSIS}")
         self.more.setCheckable(True)
         self.more.setToolTip("Measure other settings in the background")
-        self.more.toggled.connect(self._open_setup)
+        self.more.toggled.connect(lambda _: self.refresh())
         self.save = GlyphButton("save", "Save the plot", "Save the plot as PNG, SVG or CSV")
         self.save.clicked.connect(lambda: forms_menu(self.plot, self.plot.saved.emit, self.plot.save_failed.emit).popup(
             self.save.mapToGlobal(self.save.rect().bottomLeft())))
@@ -186,6 +192,14 @@ class QualityPage(QWidget):
         for label in (self.plate_title, self.plate_text):
             label.setWordWrap(True)
             column.addWidget(label)
+        self.plate_measure, self.plate_other = QPushButton("Measure class accuracy\N{HORIZONTAL ELLIPSIS}"), QPushButton(f"Show {model_word(OTHER)}")
+        self.plate_measure.setObjectName("primary")
+        self.plate_measure.setToolTip("Choose what to measure; it says how long it will take before it begins")
+        self.plate_measure.clicked.connect(lambda: self.more.setChecked(True))
+        self.plate_other.setToolTip(f"Change to {model_word(OTHER)}, whose measurements came with it. Undo brings this model back.")
+        self.plate_other.clicked.connect(lambda: self.model_asked.emit(OTHER))
+        for button in (self.plate_measure, self.plate_other):
+            column.addWidget(button)
         return plate
 
     # showing ---------------------------------------------------------------------------------------------------------
@@ -216,15 +230,14 @@ class QualityPage(QWidget):
         self.sets.setVisible(self.sets.count() > 0)
         busy = self.desk.state != quality_desk.IDLE
         self._pages.setCurrentIndex(0 if found.rows else 1)
-        self.plate_title.setText("Measuring" if busy and not reason else "Nothing can be measured here" if reason else "Nothing was measured yet")
-        self.plate_text.setText(reason or problem or ("The first point comes when all its images are drawn." if busy else
-                                f"No measurements came with {model_word(self._settings.model)}. Measure some: they are kept on this machine."))
-        self.more.setVisible(not reason and not busy)
+        if not found.rows:
+            self._show_plate(busy, reason, problem)
+        self.more.setVisible(not reason and not busy and (bool(found.rows) or self.more.isChecked()))  # else the page itself offers it
         self._open_setup(self.more.isChecked() and not reason and not busy)
-        self.save.setEnabled(bool(found.rows))
+        self.save.setVisible(bool(found.rows))
         self._busy.setVisible(busy)
         self._offer(found)
-        self._thin(found)
+        self._greet(found)
         hidden = {(kind, value) for kind, toggles in (("sampler", self.samplers), ("mode", self.modes), ("tuned", self.tuned))
                   for value in toggles.buttons if not toggles.buttons[value].isChecked()}
         self.log.setVisible(found.measure == "frechet")
@@ -236,6 +249,20 @@ class QualityPage(QWidget):
         self._say(self.plot.current)
         self._show_progress()
 
+    def _show_plate(self, busy: bool, reason: str, problem: str) -> None:
+        """Why there is no plot, and the ways on."""
+        name, few = model_word(self._settings.model), not reason and not problem and self.desk.accuracy_only()
+        self.plate_title.setText("Measuring" if busy and not reason else "Nothing can be measured here" if reason else
+                                 "Too small for a distance" if few else "Nothing was measured yet")
+        self.plate_text.setText(reason or problem or (
+            "The first point comes when all its images are drawn." if busy else
+            f"{name} has too few pictures to hold some back, and a Frechet distance needs thousands to compare with. What can be measured is class "
+            f"accuracy: how often a classifier sees in a picture the class that was asked for.\n\n{model_word(OTHER)} came with measured distances."
+            if few else f"No measurements came with {name}. Measure some: they are kept on this machine."))
+        self.plate_measure.setText(f"{'Measure class accuracy' if few else 'Measure'}\N{HORIZONTAL ELLIPSIS}")
+        self.plate_measure.setVisible(not busy and not reason and not self.more.isChecked())
+        self.plate_other.setVisible(not busy and self._settings.model != OTHER)
+
     def _offer(self, found: Measured) -> None:
         """Only switches of what was measured, with the look of their lines."""
         for toggles, values in ((self.samplers, {p.sampler for p in found.points}), (self.modes, {p.mode for p in found.points}),
@@ -246,16 +273,24 @@ class QualityPage(QWidget):
         for mode in MODES:
             self.modes.set_icon(mode, _swatch(color("text"), symbol=quality_plot.symbol(mode)))
         for tuned in (False, True):
-            self.tuned.set_icon(tuned, _swatch(color("text"), dashed=not tuned))
+            self.tuned.set_icon(tuned, _swatch(color("text"), dashed=not tuned, knob=color("text" if tuned else "window")))
 
-    def _thin(self, found: Measured) -> None:
-        """Of a set with very many lines those of one mode are shown first; the others are a click away."""
-        if not found.rows or self._thinned == (self._settings.model, found.key):
+    def _greet(self, found: Measured) -> None:
+        """How a set is shown at first. Of very many lines those of one mode; a logarithmic axis where values differ much. What is measured more is
+        to be comparable: as many images.
+        """
+        self.setup.show_set(found)
+        if self._greeted == (fresh := (self._settings.model, found.key if found.rows else None)):
             return
-        self._thinned = self._settings.model, found.key
+        self._greeted = fresh
+        if not found.rows:
+            return self.setup.set_count(FEW if self.desk.accuracy_only() else USUAL)
+        self.setup.set_count(found.count)
         modes = {p.mode for p in found.points}
         crowded = len({(p.sampler, p.mode, p.tuned) for p in found.points}) > CROWDED
         self.modes.set_values({self._settings.mode if self._settings.mode in modes else next(m for m in MODES if m in modes)} if crowded else MODES)
+        shown = self.modes.values()
+        self.log.setChecked(quality_plot.wide([p for p in found.points if p.mode in shown], found.measure))
 
     def _words(self, found: Measured, problem: str) -> None:
         verdict = words.verdict(found.points, found.measure)
@@ -264,10 +299,10 @@ class QualityPage(QWidget):
         notes = [problem] if problem else []
         if found.rows and found.gamma_1 != self._settings.gamma_1:
             notes.append(f"Measured at {words.G1} {found.gamma_1:g}; yours is {self._settings.gamma_1:g}, where the order may differ.")
+        if found.rows and found.measure == "accuracy" and self.desk.accuracy_only():
+            notes.append(f"{model_word(self._settings.model)} has too few pictures for a Frechet distance; class accuracy stands in.")
         if found.measure == "frechet" and found.floor is None and found.rows:
             notes.append(f"{words.floor_word(found).capitalize()}.")
-        if self.plot.floor_below():
-            notes.append(f"Below the axis: {words.floor_word(found)}.")
         self.note.setText(" ".join(notes))
         self.note.setVisible(bool(notes))
 
@@ -302,6 +337,9 @@ class QualityPage(QWidget):
     def _show_best(self) -> None:
         point, found = self.best(), self.found()
         self.take.setEnabled(point is not None)
+        rival = words.without_tuning(point, [p for p in found.points if p.nfe <= int(self.most.text())], found.measure) if point else ""
+        self.rival.setText(rival)
+        self.rival.setVisible(bool(rival))
         if point is not None:
             self.best_words.set_full(f"{words.setting(point)}   {words.amount(point, found.measure)}")
         elif not self.most.hasAcceptableInput():
@@ -338,8 +376,8 @@ def _name(key: tuple[float, int]) -> str:
     return f"{key[0]!r} {key[1]}"
 
 
-def _swatch(ink, dashed: bool = False, symbol: str = "") -> QIcon:
-    """A short line, or a symbol, as the plot draws it."""
+def _swatch(ink, dashed: bool = False, symbol: str = "", knob=None) -> QIcon:
+    """A short line, or a symbol, as the plot draws it; `knob` fills a point on the line."""
     width, height = ICON_PX
     picture = QPixmap(2 * width, 2 * height)
     picture.setDevicePixelRatio(2)
@@ -358,5 +396,9 @@ def _swatch(ink, dashed: bool = False, symbol: str = "") -> QIcon:
     else:
         painter.setPen(QPen(ink, 3, Qt.PenStyle.DotLine if dashed else Qt.PenStyle.SolidLine))
         painter.drawLine(QPointF(1, height / 2), QPointF(width - 1, height / 2))
+        if knob is not None:
+            painter.setPen(QPen(ink, 1.5))
+            painter.setBrush(knob)
+            painter.drawEllipse(QPointF(width / 2, height / 2), 4, 4)
     painter.end()
     return QIcon(picture)

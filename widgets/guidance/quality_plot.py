@@ -1,20 +1,24 @@
 """The plot of quality against steps: one line a sampler, mode and kind of timesteps; points can be pointed at and adopted.
 
-Colour: the sampler. Symbol: the mode. Dashed: plain timesteps; solid: tuned. Bars: spread over seeds. Band: real against real.
+Colour: the sampler, named beside its cheapest points. Symbol: the mode. Dashed and hollow: plain timesteps; solid and filled: tuned. Bars: spread
+over seeds. Band: real against real.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QTextDocument
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QTextDocument
 from PySide6.QtWidgets import QWidget
 
 from engines.guidance.quality_table import Measured, Point, Setting
 from engines.guidance.request import MODES, SAMPLERS
 from widgets import tokens
+from widgets.guidance import quality_labels
 from widgets.guidance import quality_words as words
 from widgets.guidance.words import MODE_WORDS, SAMPLER_WORDS
+from widgets.log_axis import labelled, small, word
 from widgets.paint import color, font
 from widgets.plots import Plot
 
@@ -24,6 +28,9 @@ NEAR_PX, SYMBOL_PX, RING_PX = 14, 8, 17
 HUES = dict(zip(SAMPLERS, (0, 161, -54, 101, -124, 56, -167), strict=True))  # degrees from the accent's: as far apart as eyes tell
 TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 40, 60, 80, 100, 120, 160, 200, 300, 400)
 TICK_GAP = 0.085  # of the axis
+WIDE = 2.0  # highest over lowest value from which a logarithmic axis shows more
+SHARES, MOST_SHARES, LEAST_AIR = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2), 7, 0.02  # steps of an axis of accuracies; room around a single point
+LEAST_PX = 200  # the plot's width before it is laid out
 
 
 def ink(sampler: str) -> QColor:
@@ -37,6 +44,20 @@ def symbol(mode: str) -> str:
     return SYMBOLS.get(mode, "d")
 
 
+def wide(points: Sequence[Point], measure: str) -> bool:
+    """Whether distances differ so much that a logarithmic axis shows more of them."""
+    values = [p.value("frechet") for p in points] if measure == "frechet" else []
+    return bool(values) and max(values) >= WIDE * min(values)
+
+
+def shares(low: float, high: float) -> list[tuple[float, str]]:
+    """Ticks of an axis of accuracies, none beyond 100 %."""
+    high = min(high, 1.0)
+    step = next((step for step in SHARES if (high - low) / step <= MOST_SHARES), SHARES[-1])
+    values = [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    return [(value, f"{100 * value:g} %") for value in values]
+
+
 class QualityPlot(Plot):
     """`pointed(point or None)` while the pointer or the arrow keys move, `chosen(point)` at a click or Enter."""
 
@@ -48,6 +69,8 @@ class QualityPlot(Plot):
         self.found, self.shown, self.here, self.log_y = Measured(2.0, 0), (), None, False
         self.current: Point | None = None
         self._hidden: set[object] = set()
+        self._names: list[tuple[str, object]] = []  # (sampler, its name in the plot)
+        self._below = None  # what is said of a floor below the axis
         self.setToolTip("")
         self._title.hide()
         self._save.hide()
@@ -61,6 +84,7 @@ class QualityPlot(Plot):
             view.setMouseTracking(True)
             view.viewport().installEventFilter(self)
             view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            view.getPlotItem().getViewBox().sigResized.connect(lambda _: self._frame(view.getPlotItem()))  # names and air are so many pixels
         return view
 
     # what is shown ---------------------------------------------------------------------------------------------------
@@ -86,10 +110,12 @@ class QualityPlot(Plot):
 
         item = self.view().getPlotItem()
         item.clear()
+        self._names, self._below = [], None  # a change of size on the way asks for their places
         item.setLogMode(x=True, y=self.log_y)
         measure = self.found.measure
         item.setLabel("left", words.Y_LABELS[measure], **{"color": tokens.current().muted, "font-size": f"{tokens.CAPTION_PX}px"})
         item.getAxis("left").setWidth(56)
+        item.getAxis("left").enableAutoSIPrefix(False)
         self._floor(item)
         for (sampler, mode, tuned), found in self.lines():
             x, y = np.array([p.nfe for p in found]), np.array([p.value(measure) for p in found])
@@ -104,6 +130,7 @@ class QualityPlot(Plot):
         for p, name, width in ((self._placed(self.here), "text", 2), (self.current, "accent", 2)):
             if p is not None:
                 item.plot([p.nfe], [p.value(measure)], pen=None, symbol="o", symbolSize=RING_PX, symbolBrush=None, symbolPen=pg.mkPen(color(name), width=width))
+        self._name(item)
         self._frame(item)
         self._legend.setText(self._legend_text())
 
@@ -116,6 +143,10 @@ class QualityPlot(Plot):
     def _floor(self, item) -> None:
         import pyqtgraph as pg
 
+        if self.floor_below():
+            self._below = pg.TextItem(f"\N{DOWNWARDS ARROW} {words.floor_word(self.found)}", color=color("good"), anchor=(0, 1))
+            self._below.setFont(font(tokens.CAPTION_PX))
+            return item.addItem(self._below, ignoreBounds=True)
         if not self._floor_fits():
             return
         mean, spread = self.found.floor
@@ -130,7 +161,33 @@ class QualityPlot(Plot):
     def _floor_fits(self) -> bool:
         """Whether the floor is drawn: not so far below all points that they would lie in a heap at the top."""
         values = [p.value("frechet") for p in self.shown] if self.found.measure == "frechet" and self.found.floor is not None else []
-        return bool(values) and (self.log_y or min(values) - self.found.floor[0] <= 2 * (max(values) - min(values)) + self.found.floor[0])
+        if not values:
+            return False
+        low, high, floor = (float(self._y(value)) for value in (min(values), max(values), self.found.floor[0]))
+        return low - floor <= (high - low if self.log_y else 2 * (high - low) + floor)
+
+    def _name(self, item) -> None:
+        """The name of every sampler in sight, still without its place."""
+        import pyqtgraph as pg
+
+        for sampler in quality_labels.firsts(self.shown, self.found.measure):
+            name = pg.TextItem(SAMPLER_WORDS[sampler], color=ink(sampler), anchor=(1, 0.5))
+            name.setFont(font(tokens.CAPTION_PX))
+            name.textItem.document().setDocumentMargin(0)
+            item.addItem(name, ignoreBounds=True)
+            self._names.append((sampler, name))
+
+    def _place_names(self, box) -> None:
+        """Left of the sampler's cheapest points, as near to their height as the other names leave room."""
+        (_, _), (low, high) = box.viewRange()
+        per_px = (high - low) / max(1.0, box.height())
+        across = (box.viewRange()[0][1] - box.viewRange()[0][0]) / max(1.0, box.width())
+        found = quality_labels.firsts(self.shown, self.found.measure)
+        wanted = [float(np.mean(self._y(np.array(found[sampler][1])))) / per_px for sampler, _ in self._names]
+        pitch = max((quality_labels.size(sampler)[1] for sampler, _ in self._names), default=0.0)
+        places = quality_labels.dodged(wanted, pitch, low / per_px + pitch / 2, high / per_px - pitch / 2)
+        for (sampler, name), y in zip(self._names, places, strict=True):
+            name.setPos(math.log10(found[sampler][0]) - quality_labels.GAP_PX * across, y * per_px)
 
     def floor_below(self) -> bool:
         """Whether there is a floor that lies below what is drawn."""
@@ -143,8 +200,9 @@ class QualityPlot(Plot):
         measure, box = self.found.measure, item.getViewBox()
         x = [math.log10(p.nfe) for p in self.shown]
         low, high = min(x), max(x)
-        air = max(0.06 * (high - low), 0.05)
-        low, high = low - air, high + air
+        air, width = max(0.06 * (high - low), 0.05), max(LEAST_PX, box.width())
+        room = min(0.4, max((quality_labels.size(sampler)[0] for sampler, _ in self._names), default=0.0) / width + 2 * quality_labels.GAP_PX / width)
+        low, high = low - max(air, room / (1 - room) * (high + air - low)), high + air
         box.setXRange(low, high, padding=0)
         marks: list[tuple[float, str]] = []
         for tick in TICKS:
@@ -158,14 +216,18 @@ class QualityPlot(Plot):
         if self.log_y:
             bottom, top = math.log10(max(min(y), max(y) / 1e4)), math.log10(max(y))
             pad = max(0.06 * (top - bottom), 0.02)
-            marks = [(math.log10(v), f"{v:g}") for e in range(-3, 6) for v in (10.0**e, 2 * 10.0**e, 5 * 10.0**e)
-                     if bottom - pad <= math.log10(v) <= top + pad]
-            item.getAxis("left").setTicks([marks, []])
+            line = QFontMetricsF(font(tokens.CAPTION_PX)).height()
+            named = labelled(bottom - pad, top + pad, max(1.0, box.height()), lambda _: line)
+            item.getAxis("left").setTicks([[(math.log10(v), word(v)) for v in named], [(math.log10(v), "") for v in small(bottom - pad, top + pad)]])
         else:
             bottom, top = min(y), max(y)
-            pad = max(0.06 * (top - bottom), 0.005)
-            item.getAxis("left").setTicks(None)
-        box.setYRange(bottom - pad, top + pad, padding=0)
+            pad = max(0.06 * (top - bottom), LEAST_AIR)
+            item.getAxis("left").setTicks([shares(bottom - pad, top + pad), []] if measure == "accuracy" else None)
+        foot = QFontMetricsF(font(tokens.CAPTION_PX)).height() * 1.5 / max(1.0, box.height()) * (top - bottom) if self._below is not None else 0.0
+        box.setYRange(bottom - pad - foot, top + pad, padding=0)
+        self._place_names(box)
+        if self._below is not None:
+            self._below.setPos(low + 0.01 * (high - low), bottom - pad - foot)
 
     # pointing --------------------------------------------------------------------------------------------------------
     def place(self, point: Point) -> QPointF:
@@ -241,7 +303,7 @@ class QualityPlot(Plot):
         inner = box.adjusted(edge, edge, -edge, -edge)
         painter.setPen(color("text"))
         painter.setFont(font(tokens.BODY_PX, semibold=True))
-        title = f"{self.figure_name()}: {words.set_word(self.found)}" + (f"; {words.floor_word(self.found)}" if self.floor_below() else "")
+        title = f"{self.figure_name()}: {words.set_word(self.found)}"
         painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, title)
         legend = QTextDocument()
         legend.setDocumentMargin(0)
@@ -271,7 +333,7 @@ class QualityPlot(Plot):
         lines = [key for key, _ in self.lines()]
         parts = [f"<span style='color:{ink(name).name()}'>&#9473;</span>&nbsp;{SAMPLER_WORDS[name]}" for name in dict.fromkeys(key[0] for key in lines)]
         parts += [f"{SYMBOL_SIGNS[symbol(name)]}&nbsp;{MODE_WORDS[name]}" for name in MODES if name in {key[1] for key in lines}]
-        parts += [f"{'&#9473;' if tuned else '- -'}&nbsp;{'tuned' if tuned else 'plain'}" for tuned in sorted({key[2] for key in lines})]
+        parts += [f"{'&#9473;&#9679;' if tuned else '- -&#9675;'}&nbsp;{'tuned' if tuned else 'plain'}" for tuned in sorted({key[2] for key in lines})]
         return "&nbsp;&nbsp; ".join(parts)
 
     def changeEvent(self, event) -> None:  # noqa: N802

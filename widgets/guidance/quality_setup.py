@@ -6,11 +6,13 @@ from PySide6.QtCore import QRegularExpression, Signal
 from PySide6.QtGui import QIcon, QRegularExpressionValidator
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from engines.guidance.quality_table import Measured
 from engines.guidance.request import Sampling
 from engines.job import EngineError
 from widgets import tokens
 from widgets.fields import Choice
 from widgets.guidance.quality_desk import QualityDesk
+from widgets.guidance.quality_words import set_word
 from widgets.guidance.words import G1, MODE_ROWS, SAMPLER_ROWS
 from widgets.job_row import spoken
 from widgets.paint import Caption
@@ -85,12 +87,12 @@ class QualitySetup(QFrame):
         self.steps.setAccessibleName("Step counts to measure")
         self.steps.setToolTip("Step counts, with commas between them")
         self.count, self.seeds = Choice("Images a point"), Choice("Seeds a point")
-        self.count.set_choices([(n, f"{n:,} images", None) for n in COUNTS])
+        self._shown = Measured(0.0, 0)
         self.count.setToolTip("More images: a truer distance, and a longer wait. A Frechet distance of few images is too high, "
                               "so only points of as many images can be compared.")
         self.seeds.set_choices([(n, f"{n} seed{'s' * (n > 1)}", None) for n in SEEDS])
         self.seeds.setToolTip("Several seeds show how far a point strays by chance")
-        self.count.set_value(1000)
+        self.set_count(COUNTS[2])
         self.seeds.set_value(1)
         self.estimate = Caption("", tokens.CAPTION_PX, "muted")
         self.estimate.setWordWrap(True)
@@ -126,6 +128,15 @@ class QualitySetup(QFrame):
         self._settings = settings
         self.refresh()
 
+    def set_count(self, count: int) -> None:
+        """Chooses a number of images, an unusual one too: that of measurements that new ones shall be comparable with."""
+        self.count.set_choices([(n, f"{n:,} images", None) for n in sorted({*COUNTS, count})])
+        self.count.set_value(count)
+
+    def show_set(self, found: Measured) -> None:
+        """The measurements in sight; others are told to be no part of them."""
+        self._shown = found
+
     def refresh(self) -> None:
         """How much there is to do, and whether that can begin."""
         try:
@@ -140,6 +151,8 @@ class QualitySetup(QFrame):
                 text += ". How long that takes is known once the model has drawn a picture."
             if fine and True in task.tuned:
                 text += " Tuned settings without a schedule are left out."
+            if fine and self._shown.rows and self._desk.key(task) != self._shown.key:
+                text += f" They cannot be compared with those in sight ({set_word(self._shown)}) and become a set of their own."
         except EngineError as error:
             fine, text, ink = False, f"{error} {error.remedy}", "warn"
         self.estimate.set_ink(ink)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engines.guidance.quality_table import Measured, Point, beaten
+from engines.guidance.quality_table import FIRST_ORDER, Measured, Point, beaten, cost
 from engines.guidance.request import MODES
 from widgets.guidance.words import G1, MODE_WORDS, SAMPLER_WORDS
 
@@ -30,14 +30,14 @@ def setting(point: Point) -> str:
 
 
 def described(point: Point, found: Measured) -> str:
-    """Every number of a point in one line."""
-    facts = [f"{number(point.nfe) if point.nfe % 1 else f'{point.nfe:.0f}'} evaluations ({point.evaluations} a branch)"]
+    """Every number of a point in two lines: what it is and what it costs, what it is worth."""
+    cost, facts = f"{number(point.nfe) if point.nfe % 1 else f'{point.nfe:.0f}'} evaluations ({point.evaluations} a branch)", []
     if point.frechet is not None:
         facts.append(f"Frechet {amount(point, 'frechet')}")
         facts.append(f"precision {point.precision:.2f}, recall {point.recall:.2f}")
     facts.append(f"accuracy {point.accuracy:.1%}")
     facts.append(f"{point.seeds} seed{'s' * (point.seeds != 1)} of {found.count:,} images")
-    return f"{setting(point)}:   {'   '.join(facts)}"
+    return f"{setting(point)}: {cost}\n{'   '.join(facts)}"
 
 
 def task_word(text: str) -> str:
@@ -78,6 +78,21 @@ def verdict(points: Sequence[Point], measure: str) -> str:
         where = listed([f"at {calls} evaluations ({listed(modes)})" for calls, modes in same.items()])
         sentences.append(f"{SAMPLER_WORDS[sampler]} without tuning is better than tuned DDIM {where}.")
     return " ".join(sentences)
+
+
+def without_tuning(point: Point, points: Sequence[Point], measure: str) -> str:
+    """What is said of the best of `points` where it is a higher-order solver in plain timesteps: how tuned DDIM does for the same price.
+
+    "" where it is something else, or no tuned DDIM is among them.
+    """
+    tuned = [p for p in points if p.tuned and p.sampler == "ddim"]
+    if point.tuned or point.sampler in FIRST_ORDER or not tuned:
+        return ""
+    rival = min(tuned, key=lambda p: cost(p, measure))
+    better = cost(point, measure) < cost(rival, measure)  # else within the spread over seeds
+    verdict = "better than" if better else "as good as"
+    return (f"For this price {SAMPLER_WORDS[point.sampler]} without tuning is {verdict} tuned DDIM: {amount(point, measure)} against "
+            f"{amount(rival, measure)} ({rival.steps} steps, {MODE_WORDS[rival.mode]}).")
 
 
 def listed(words: Sequence[str]) -> str:

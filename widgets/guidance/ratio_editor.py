@@ -1,6 +1,6 @@
 """Tuned timesteps in the Sampling section: the switch, the ratios to edit by hand, the comparison with plain and the way to the tuner."""
 
-from contextlib import suppress
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout
 
 from engines.diffusion.solver_names import evaluations
 from engines.guidance.outcome import Side
-from engines.guidance.request import Sampling
+from engines.guidance.request import RATIO, Sampling
 from widgets import tokens
 from widgets.guidance.points import number_field, typed
 from widgets.guidance.ratio_canvas import RatioCanvas
@@ -19,7 +19,8 @@ TIP = ("At each step the network is told a slightly different noise level than t
        "Only what it is told changes: the picture costs the same.")
 HOW = ("One point a network call: the noise level it is told, as a ratio tau / t. 1 is the step's own.\n"
        "Drag up and down. Keys: left and right choose, up and down move, Page keys move more, Delete goes to 1. Shift: ten times finer.\n"
-       "Double click goes to 1. The last step stays at 1.")
+       f"Double click goes to 1. A ratio lies between {RATIO[0]:g} and {RATIO[1]:g}; the last step stays at 1.")
+HELD = "tuned timesteps held"  # how the engine's note begins where tau would leave the model's time range
 
 
 def plain(settings: Sampling) -> Sampling:
@@ -28,18 +29,20 @@ def plain(settings: Sampling) -> Sampling:
 
 
 class TunedTimesteps(QWidget):
-    """`toggled(on)`, `proposed(ratios, text, gesture)` (empty ratios: the file's), `released` ends a gesture, `compare_asked`, `tune_asked`."""
+    """`toggled(on)`, `proposed(ratios, text, gesture)` (empty ratios: the file's), `released` ends a gesture, `compare_asked`, `tune_asked`, `remarked`."""
 
     toggled = Signal(bool)
     proposed = Signal(object, str, object)
     released = Signal()
     compare_asked = Signal()
     tune_asked = Signal()
+    remarked = Signal()  # `about` says something of a typed number
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Tuned timesteps, editor")
         self._settings, self._side = Sampling(), Side(Sampling())
+        self._standing, self._held, self._warned = "", "", False  # what the ratios are, what became of them in the run, whether that is a warning
         self.switch, self.compare, self.tune = (QPushButton(word, self) for word in ("Tuned timesteps", "Compare with plain", "Tune\N{HORIZONTAL ELLIPSIS}"))
         self.switch.setToolTip(TIP)
         self.compare.setToolTip("The other side becomes the same without tuned timesteps, from the same noise")
@@ -56,10 +59,12 @@ class TunedTimesteps(QWidget):
         self.canvas.setAccessibleDescription(HOW)
         self.name, self.field = Caption("", parent=self), number_field("Ratio of the step", 66, self)
         self.reset = GlyphButton("reset", "Reset to the tuned ratios", "Back to the tuned ratios of the file", parent=self)
-        self.ones = QPushButton("All 1", self)
-        self.ones.setToolTip("Every ratio to 1: plain timesteps, to start from by hand")
-        self.ones.setAccessibleName("All ratios to 1")
+        self.field.setToolTip(f"Ratio of the chosen step: type a number from {RATIO[0]:g} to {RATIO[1]:g}")
+        self.ones = QPushButton("Reset all to 1", self)
+        self.ones.setToolTip("Every ratio becomes 1: the pictures are those of plain timesteps, to start from by hand. Undo brings the ratios back.")
+        self.ones.setAccessibleName("Reset all ratios to 1")
         self.ones.setFixedHeight(tokens.CONTROL_PX)
+        self._remark: tuple[tuple[float, ...], int, str] = (), -1, ""  # what was said of a typed number, at which ratios and which point
         keep = self.reset.sizePolicy()
         keep.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(keep)
@@ -84,7 +89,7 @@ class TunedTimesteps(QWidget):
         self.body = QWidget(self)
         head = QGridLayout()
         head.setHorizontalSpacing(tokens.SPACE_XS)
-        for column, widget in enumerate((self.name, self.ones, self.field, self.reset)):
+        for column, widget in enumerate((self.name, self.field, self.reset)):
             head.addWidget(widget, 0, column)
         head.setColumnStretch(0, 1)
         inner = QVBoxLayout(self.body)
@@ -93,7 +98,11 @@ class TunedTimesteps(QWidget):
         inner.addLayout(head)
         inner.addWidget(self.canvas)
         inner.addWidget(self.about)
-        inner.addWidget(self.compare)
+        foot = QHBoxLayout()
+        foot.setSpacing(tokens.SPACE_XS)
+        foot.addWidget(self.compare, 1)
+        foot.addWidget(self.ones)
+        inner.addLayout(foot)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(tokens.SPACE_XS)
@@ -132,14 +141,15 @@ class TunedTimesteps(QWidget):
         missing = side.untuned if known else ""
         where = Path(settings.tuning).name if settings.tuning else "the file beside the model"
         told = [note for note in side.notes if known and note.startswith("timesteps tuned")]
+        held = [note for note in side.notes if side.settings == settings and note.startswith(HELD)]
         if settings.ratios:
             text = "Set by hand." + (f" {missing}" if missing else "")
         elif filed:
             text = f"Tuned, from {where}." + "".join(f" {note[0].upper()}{note[1:]}." for note in told)
         else:
             text = f"{missing} The pictures are plain: drag a point, or tune." if missing else "Looking for tuned timesteps\N{HORIZONTAL ELLIPSIS}"
-        self.about.set_ink("warn" if missing and not settings.ratios else "muted")
-        self.about.setText(text)
+        self._standing, self._held = text, "".join(f" {note[0].upper()}{note[1:]}." for note in held)
+        self._warned = bool(held) or bool(missing and not settings.ratios)
         self._show_point()
 
     def _show_point(self) -> None:
@@ -148,13 +158,35 @@ class TunedTimesteps(QWidget):
         self.name.setText(f"{word[0].upper()}{word[1:]}" + (": fixed" if fixed else ""))
         self.field.setReadOnly(fixed)
         self.field.setText(f"{canvas.value():.4f}")
+        self._tell()
+
+    def _tell(self) -> None:
+        """What was said of a typed number, as long as it still holds; else what the ratios are."""
+        ratios, index, remark = self._remark
+        fresh = bool(remark) and (ratios, index) == (self.canvas.ratios, self.canvas.selected)
+        self.about.set_ink("warn" if fresh or self._warned else "muted")
+        self.about.setText((remark if fresh else self._standing) + self._held)
 
     # proposing -------------------------------------------------------------------------------------------------------
     def _on_typed(self) -> None:
-        with suppress(ValueError):  # after nonsense the field shows what still holds
-            if self.field.text() != f"{self.canvas.value():.4f}":
-                self.canvas.place(typed(self.field))
+        """A number out of range is held at its end, nonsense leaves what was there; both are said."""
+        text, before = self.field.text().strip(), self.canvas.value()
+        if text != f"{before:.4f}" and not self.field.isReadOnly():
+            remark = ""
+            try:
+                value = typed(self.field)
+                if math.isnan(value):
+                    raise ValueError
+                held = min(max(value, RATIO[0]), RATIO[1])
+                if held != value:
+                    remark = f"{text} lies outside {RATIO[0]:g} to {RATIO[1]:g}: held at {held:g}."
+                self.canvas.place(held)
+            except ValueError:
+                remark = f"\N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK} is no number: the ratio stays {before:.4f}."
+            self._remark = self.canvas.ratios, self.canvas.selected, remark
         self._show_point()
+        if self._remark[2]:
+            self.remarked.emit()
 
 
 def _ground(settings: Sampling) -> tuple:

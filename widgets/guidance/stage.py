@@ -193,7 +193,8 @@ class Stage(QWidget):
         if len(sides) > 1 and sides[0].model != sides[1].model:
             words = [f"{word}   {catalog.model_word(side.model)}" for word, side in zip(words, sides, strict=True)]
         if any(side.tuned for side in sides):
-            plain = [found.settings for found in self.outcome.sides if not found.ratios and not self.outcome.draft] if self.outcome else []
+            done = self.outcome is not None and not self.outcome.draft and not self.outcome.unfinished
+            plain = [found.settings for found in self.outcome.sides if not found.ratios] if done else []  # tuned ones were asked for, there are none
             words = [f"{word}   {'tuned' if side.tuned and side not in plain else 'plain'} timesteps" for word, side in zip(words, sides, strict=True)]
         first, second = self._titles
         show_b = len(sides) > 1 and not (view == "flip" and not self._flipped)

@@ -23,7 +23,7 @@ class TuningDesk(QObject):
         self.page.left.connect(lambda: window.middle.setCurrentIndex(0))
         self.page.changed.connect(window.controls.show_tuning)
         self.page.tuned.connect(self._use)
-        window.atlas.changed.connect(self._refresh)  # a finished picture has told how fast the model is here
+        window.pages.atlas.changed.connect(self._refresh)  # a finished picture has told how fast the model is here
 
     def show(self) -> None:
         """The page over the pictures, for the side that the controls show."""
@@ -40,7 +40,7 @@ class TuningDesk(QObject):
         settings, names = self._window.controls.shown(), self._window.controls.class_names()
         by_number = settings.model != "toy-1d" and not catalog.reads_text(settings.model)
         return Asked(settings, catalog.class_word(replace(settings, label_2=None), names) if by_number else "", self.place(settings),
-                     self._window.atlas.seconds_each())
+                     self._window.pages.atlas.seconds_each())
 
     def place(self, settings: Sampling) -> Path | None:
         """The person's file for a model's weights; None while they are not known, or without a folder."""

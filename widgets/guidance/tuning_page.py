@@ -237,6 +237,10 @@ class TuningPage(QWidget):
     def running(self) -> bool:
         return self._running
 
+    def follows(self, ticket: int) -> bool:
+        """Whether a background task is this page's: its failure is written on the page."""
+        return ticket == self._ticket
+
     def _say(self, text: str, ink: str = "text") -> None:
         self.state.set_ink(ink)
         self.state.setText(text)
@@ -269,7 +273,8 @@ class TuningPage(QWidget):
             self._trials.append((part.call, part.ratio, part.loss))
             losses = np.array([loss for *_, loss in self._trials])
             where = f"all calls, mean ratio {part.ratio:.4f}; plain = 1" if part.call == ALL else f"call {part.call + 1}, at ratio {part.ratio:.4f}; plain = 1"
-            self.trials.set_curves([Curve(where, np.arange(1.0, len(losses) + 1), losses / (losses[0] or 1.0))], y_from_zero=True)
+            if len(losses) > 1:  # one trial is no curve: that of the call before stays until there is one
+                self.trials.set_curves([Curve(where, np.arange(1.0, len(losses) + 1), losses / (losses[0] or 1.0))], y_from_zero=True)
         elif isinstance(part, Tuning):
             if self._together():  # every call tells the same: the loss is the finished picture's
                 self.bars.add(0, part.found.before, part.found.after, None, 1)

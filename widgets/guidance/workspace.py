@@ -10,29 +10,21 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from engines.guidance import folders
-from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome
 from engines.guidance.picture import read_png_request
-from engines.guidance.quality_table import Point
 from engines.guidance.request import Draw, GuidanceRequest, unwrap, wrap
 from engines.job import EngineError
 from widgets import tokens
-from widgets.guidance import adopt, catalog, film_frames, opened, quality_words
-from widgets.guidance.atlas_desk import AtlasDesk
-from widgets.guidance.atlas_panel import AtlasPanel
-from widgets.guidance.axis_text import suggested
+from widgets.guidance import adopt, catalog, film_frames, opened
 from widgets.guidance.controls import Controls
 from widgets.guidance.exports import Exports
-from widgets.guidance.grid_run import GridRun
 from widgets.guidance.history import History
 from widgets.guidance.hub_field import Hub
-from widgets.guidance.insight import Insight, scrolled
-from widgets.guidance.quality_desk import QualityDesk
-from widgets.guidance.quality_page import QualityPage
+from widgets.guidance.insight import Insight
+from widgets.guidance.pages import Pages
 from widgets.guidance.stage import Stage
 from widgets.guidance.training_page import TrainingPage
 from widgets.guidance.tuning_desk import TuningDesk
-from widgets.plots import Plot
 
 REST_MS = 150  # a slider that has not moved for so long rests: the draft is refined
 RESULTS = 48  # finished outcomes kept, so that going back costs nothing
@@ -58,13 +50,9 @@ class GuidanceWorkspace(QWidget):
         self._sliding, self._smooth, self._filming = "", False, False
         self._promised: tuple[tuple, dict[str, Any]] | None = None  # what a dropped picture said of its model
         self.controls, self.stage, self.insight, self.history = Controls(samples), Stage(samples), Insight(samples), History()
-        self.grid_run = GridRun(background, self)
-        self.atlas = AtlasDesk(background, str(cache or ""), self)
-        self.atlas_panels = [AtlasPanel(self.atlas, samples, large) for large in (False, True)]
-        self.quality_desk = QualityDesk(background, samples, str(cache or ""), self)
-        self.quality = QualityPage(self.quality_desk)
+        self.pages = Pages(self, document, background, samples, str(cache or ""))
         self.hub = Hub(self, background)
-        self.exports = Exports(self, self.stage, self.insight, self.atlas, background, document, samples)
+        self.exports = Exports(self, self.stage, self.insight, self.pages.atlas, background, document, samples)
         self.training, self.middle = TrainingPage(background), QStackedWidget()
         self.tuning = TuningDesk(self, background, document, own)
         self._rest = QTimer(self)
@@ -93,9 +81,7 @@ class GuidanceWorkspace(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        self.insight.add("Atlas", scrolled(self.atlas_panels[0]), "A map of what every pair of coefficients does to the mean and the variety of the class")
-        for page in (self.atlas_panels[1], self.quality):
-            self.stage.add_page(page)
+        self.pages.lay_out()
         for part, stretch in ((self.controls, 0), (_hairline(), 0), (self.middle, 1), (_hairline(), 0), (self.insight, 0)):
             row.addWidget(part, stretch)
 
@@ -109,17 +95,9 @@ class GuidanceWorkspace(QWidget):
         self.history.chosen.connect(lambda request: self._document.replace(
             replace(request, grid=self._document.request.grid), "earlier result"))
         self.history.kept.connect(self.kept_changed)
-        self.stage.grid.bind(self.grid_run)
-        self.stage.grid.asked.connect(lambda word: {"draw": self._draw_grid, "cancel": self.grid_run.cancel, "leave": self._toggle_grid}[word]())
-        self.stage.grid.adopted.connect(self._adopt_cell)
-        self.stage.grid.noticed.connect(self.noticed)
-        self.stage.grid.worked.connect(self.worked)
-        self.controls.grid.asked.connect(lambda word: {"draw": self._draw_grid, "cancel": self.grid_run.cancel}[word]())
-        self.grid_run.finished.connect(self.worked)
-        for told in (self.grid_run.changed, self.grid_run.progressed):
-            told.connect(lambda: self.controls.grid.show_run(self.grid_run))
-        self._connect_atlas()
-        self._connect_quality()
+        self.pages.connect_parts()
+        self.pages.noticed.connect(self.noticed)
+        self.pages.worked.connect(self.worked)
         self.controls.training_asked.connect(self.show_training)
         self.training.left.connect(lambda: self.middle.setCurrentIndex(0))
         self.training.use.connect(self._use_trained)
@@ -136,42 +114,10 @@ class GuidanceWorkspace(QWidget):
         self.exports.worked.connect(self.worked)
         self.exports.films.told.connect(self.writing)
 
-    def _connect_atlas(self) -> None:
-        for panel in self.atlas_panels:
-            panel.adopted.connect(self._adopt_pair)
-            panel.enlarged.connect(lambda: self._show_page(self.atlas_panels[1]))
-            panel.closed.connect(lambda: self.stage.leave_page(self._document.request))
-            for other in self.atlas_panels:
-                panel.layer_chosen.connect(other.set_layer)
-        self.stage.left.connect(lambda: self.stage.leave_page(self._document.request))
-        self.controls.side.changed.connect(lambda side: self._show_atlas_settings())
-        for plot in (*(panel.map for panel in self.atlas_panels), *self.findChildren(Plot)):
-            plot.saved.connect(self.worked)
-            plot.save_failed.connect(lambda error: self.noticed.emit("bad", str(error), error.remedy))
-
-    def _connect_quality(self) -> None:
-        self.controls.quality_asked.connect(self._show_quality)
-        self.controls.side.changed.connect(lambda side: self.quality.show_settings(self.controls.shown()))
-        self.quality.adopted.connect(self._adopt_point)
-        self.quality.left.connect(lambda: self.stage.leave_page(self._document.request))
-        self.quality_desk.finished.connect(self.worked)
-
-    def _show_page(self, page: QWidget) -> None:
-        """A page in the picture's place; the film belongs to the picture and is put away."""
-        if self._filming:
-            self._film()
-        self.stage.show_page(page)
-
-    def _show_atlas_settings(self) -> None:
-        self.atlas.show_settings(self.controls.shown())
-        for panel in self.atlas_panels:
-            panel.show_settings(self.controls.shown(), self._names())
-
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Draws the first request."""
-        self._show_atlas_settings()
-        self.quality.show_settings(self.controls.shown())
+        self.pages.show_settings()
         self._refine()
 
     def commands(self) -> dict[str, Callable[..., object]]:
@@ -182,12 +128,11 @@ class GuidanceWorkspace(QWidget):
                 "guidance.new_seed": lambda: self.controls.seed.roll(),
                 "guidance.lock_seed": lambda on=True: self.controls.seed.lock.setChecked(on),
                 "guidance.film": self._film, "guidance.play": self._play, "guidance.save_film": self._save_film,
-                "guidance.grid": self._toggle_grid, "guidance.save_plots": self.exports.save_plots, "guidance.atlas": self._show_atlas,
-                "guidance.quality": self._show_quality,
+                "guidance.save_plots": self.exports.save_plots,
                 "guidance.hub": self.hub.ask, "guidance.train": self.show_training, "guidance.tune": self.tuning.show,
                 "guidance.tuned": lambda: self.controls.timesteps.switch.click(), "guidance.compare_tuned": self.controls.compare_plain,
                 "guidance.star": self._star,
-                "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)}
+                "guidance.smooth": lambda *on: self._set_smooth(not self._smooth)} | self.pages.commands()
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
@@ -208,7 +153,7 @@ class GuidanceWorkspace(QWidget):
 
     def shows(self, ticket: int) -> bool:
         """Whether the page in sight itself says what became of a background task, so that nobody has to say it again."""
-        return self.training.isVisible() and self.training.follows(ticket)
+        return any(page.isVisible() and page.follows(ticket) for page in (self.training, self.tuning.page))
 
     def kept(self) -> dict[str, Any]:
         starred, training = self.history.starred(), self.training.kept()
@@ -237,7 +182,7 @@ class GuidanceWorkspace(QWidget):
             self._promised = (_key(request), about)
             self._document.replace(request, f"open {path.name}")
             if request.grid is not None:
-                self._draw_grid()
+                self.pages.draw_grid()
             return True
         if suffix in WEIGHT_SUFFIXES:
             self._document.replace(*opened.with_weights(self._document.request, path))
@@ -257,12 +202,11 @@ class GuidanceWorkspace(QWidget):
 
     def _on_request(self, request: GuidanceRequest) -> None:
         self.middle.setCurrentIndex(0)
-        self.controls.show_request(request, self._names())
+        self.controls.show_request(request, self.names())
         self.stage.show_request(request)
         self.stage.grid.show_request(request, self.controls.class_names())
         self.history.show_current(request)
-        self._show_atlas_settings()
-        self.quality.show_settings(self.controls.shown())
+        self.pages.show_settings()
         known = self._results.get(_key(request))
         if known is not None and (not self._filming or film_frames.has_film(known)):
             self._rest.stop()
@@ -304,7 +248,7 @@ class GuidanceWorkspace(QWidget):
         filmed = [key for key, found in self._results.items() if film_frames.has_film(found)]
         for key in filmed[:-FILMS]:
             self._results[key] = film_frames.without_film(self._results[key])
-        self.history.add(outcome.request, adopt.thumbnail(outcome))
+        self.history.add(outcome.request, adopt.thumbnail(outcome), tuple(bool(side.ratios) for side in outcome.sides))
         if _key(outcome.request) == _key(self._document.request):
             self.history.show_current(self._document.request)
             self._show_finished(outcome)
@@ -317,16 +261,15 @@ class GuidanceWorkspace(QWidget):
     def _show_finished(self, outcome: Outcome) -> None:
         self.stage.show_outcome(outcome, self._document.request)
         self.insight.show_outcome(outcome)
-        self.atlas.show_outcome(outcome)
-        self.quality_desk.show_outcome(outcome)
+        self.pages.show_outcome(outcome)
         notes = [note for side in outcome.sides for note in side.notes]
         self.controls.show_run(outcome.sides)
         self.controls.show_interval(next((note for note in notes if note.startswith("guided in")), "all steps are guided"))
         self.controls.prompts.say("; ".join(dict.fromkeys(note for note in notes if "prompt is too long" in note)))
         if catalog.class_names(outcome.sides[0].settings.model, Path()) == ():
-            self.controls.show_request(self._document.request, self._names())
+            self.controls.show_request(self._document.request, self.names())
 
-    def _names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """Class names of the model in the picture, for models whose names only the engine knows."""
         outcome = self.stage.outcome
         same = outcome is not None and outcome.sides[0].settings.model == self._document.request.a.model
@@ -378,7 +321,7 @@ class GuidanceWorkspace(QWidget):
 
     def _forget_tuning(self, path: str) -> None:
         """A file of tuned timesteps was written: what was drawn with what it held before is drawn anew."""
-        self.grid_run.forget(path)
+        self.pages.grid_run.forget(path)
         stale = [key for key in self._results if any(side is not None and side.tuned and side.tuning == path for side in key)]
         for key in stale:
             del self._results[key]
@@ -411,13 +354,18 @@ class GuidanceWorkspace(QWidget):
 
     def _film(self) -> None:
         """Opens the film of the denoising in the place of the history, or goes back."""
-        if self.stage.grid_shown():
-            self._toggle_grid()
+        if self.stage.aside():
+            self.pages.leave()
         self._filming = not self._filming
         self.history.setVisible(not self._filming)
         self.stage.set_filming(self._filming)
         if self._filming and not self._rest.isActive():
             self._refine()
+
+    def leave_film(self) -> None:
+        """Puts the film away where it is open."""
+        if self._filming:
+            self._film()
 
     def _play(self) -> None:
         if not self._filming:
@@ -436,60 +384,6 @@ class GuidanceWorkspace(QWidget):
     def _set_smooth(self, smooth: bool) -> None:
         self._smooth = smooth
         self.stage.set_smooth(smooth)
-
-    # grid ------------------------------------------------------------------------------------------------------------
-    def _toggle_grid(self) -> None:
-        if self.stage.grid_shown():
-            self.stage.leave_page(self._document.request)
-        else:
-            self._show_page(self.stage.grid)
-            self.controls.show_grid()
-
-    def _draw_grid(self) -> None:
-        """Draws the grid that the request asks for; the one that is offered becomes the request's."""
-        request = self._document.request
-        if request.grid is None:
-            request = replace(request, grid=suggested(request.a))
-            self._document.replace(request, "grid")
-        try:
-            self.grid_run.draw(request)
-        except EngineError as error:
-            return self.noticed.emit("bad", str(error), error.remedy)
-        if not self.stage.grid_shown():
-            self._toggle_grid()
-
-    def _adopt_cell(self, cell: Cell) -> None:
-        if self.stage.grid_shown():
-            self._toggle_grid()
-        self._document.replace(adopt.with_cell(self._document.request, cell), "grid cell")
-
-    def _show_atlas(self) -> None:
-        """Large on the stage, or back to the picture."""
-        if self.stage.pages.currentWidget() is self.atlas_panels[1]:
-            self.stage.leave_page(self._document.request)
-        else:
-            self.insight.tabs.show_page("Atlas")
-            self._show_page(self.atlas_panels[1])
-            self.atlas_panels[1].map.setFocus()
-
-    def _show_quality(self) -> None:
-        """Quality against steps in the picture's place, or back to the picture."""
-        if self.stage.pages.currentWidget() is self.quality:
-            self.stage.leave_page(self._document.request)
-        else:
-            self._show_page(self.quality)
-
-    def _adopt_point(self, point: Point) -> None:
-        self._document.replace(adopt.with_point(self._document.request, self._side(), point), "measured setting")
-        self.worked.emit(f"Adopted {quality_words.setting(point)}")
-
-    def _adopt_pair(self, gamma_1: float, total: float) -> None:
-        self._document.replace(adopt.with_pair(self._document.request, self._side(), gamma_1, total), "pair of the atlas")
-
-    def _side(self) -> str:
-        """The side whose values the controls show."""
-        request = self._document.request
-        return "b" if request.b is not None and self.controls.shown() is request.b else "a"
 
 
 def _key(request: GuidanceRequest) -> tuple:

@@ -33,7 +33,7 @@ def filled(bench):
     """The workspace with a whole atlas on show."""
     bench.worker.answer()
     bench.workspace.insight.tabs.show_page("Atlas")
-    bench.workspace.atlas.compute()
+    bench.workspace.pages.atlas.compute()
     bench.background.started_.emit(1)
     bench.background.done.emit(1, answer(bench.background.tasks[0]))
     return bench
@@ -89,7 +89,7 @@ def test_colours_end_at_a_round_number(value, wanted):
 def test_the_empty_atlas_says_what_it_costs_and_computes_on_a_click(bench):
     bench.worker.answer()
     bench.workspace.insight.tabs.show_page("Atlas")
-    panel = bench.workspace.atlas_panels[0]
+    panel = bench.workspace.pages.atlas_panels[0]
     assert "108 points of 32 samples" in panel.about.text() and not panel.cancel.isVisible()
     panel.button.click()
     assert bench.background.tasks == [fitting(bench.document.request.a)] and panel.cancel.isVisible() and not panel.button.isVisible()
@@ -98,9 +98,9 @@ def test_the_empty_atlas_says_what_it_costs_and_computes_on_a_click(bench):
 
 
 def test_a_click_takes_the_pair_in_one_step(filled):
-    view = filled.workspace.atlas_panels[0].map
+    view = filled.workspace.pages.atlas_panels[0].map
     before, depth = filled.document.request, filled.document.undo_stack.index()
-    point = filled.workspace.atlas.atlas().on_map()[39]
+    point = filled.workspace.pages.atlas.atlas().on_map()[39]
     click(view, (point.gamma_1, point.total))
     a = filled.document.request.a
     assert (a.mode, a.gamma_1, a.gamma_0) == ("free", point.gamma_1, point.gamma_0) and filled.document.undo_stack.index() == depth + 1
@@ -109,7 +109,7 @@ def test_a_click_takes_the_pair_in_one_step(filled):
 
 
 def test_on_the_line_of_cfg_it_stays_cfg(filled):
-    view = filled.workspace.atlas_panels[0].map
+    view = filled.workspace.pages.atlas_panels[0].map
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=view.frame().place(5.0, 1.0).toPoint() + QPoint(0, 3))
     a = filled.document.request.a
     assert (a.mode, a.gamma_0) == ("cfg", None) and a.gamma_1 == pytest.approx(5.0, abs=0.1)
@@ -117,12 +117,12 @@ def test_on_the_line_of_cfg_it_stays_cfg(filled):
 
 def test_a_click_beside_the_map_takes_nothing(filled):
     before = filled.document.request
-    QTest.mouseClick(filled.workspace.atlas_panels[0].map, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    QTest.mouseClick(filled.workspace.pages.atlas_panels[0].map, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     assert filled.document.request == before
 
 
 def test_arrows_and_enter_do_what_the_mouse_does(filled):
-    view = filled.workspace.atlas_panels[0].map
+    view = filled.workspace.pages.atlas_panels[0].map
     view.set_places((3.0, 1.0), None)
     for key in (Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Return):
         QTest.keyClick(view, key)
@@ -131,8 +131,8 @@ def test_arrows_and_enter_do_what_the_mouse_does(filled):
 
 
 def test_pointing_reads_the_numbers_with_their_error(filled):
-    panel = filled.workspace.atlas_panels[0]
-    point = filled.workspace.atlas.atlas().on_map()[39]
+    panel = filled.workspace.pages.atlas_panels[0]
+    point = filled.workspace.pages.atlas.atlas().on_map()[39]
     QTest.mouseMove(panel.map, panel.map.frame().place(point.gamma_1, point.total).toPoint())
     text = panel.readout.text()
     assert f"{point.shift:.3g} \N{PLUS-MINUS SIGN} 0.5 grey levels" in text and "now" not in text
@@ -144,7 +144,7 @@ def test_the_pair_goes_to_the_side_on_show(filled):
     filled.workspace.commands()["guidance.compare"]()
     filled.workspace.controls.edit("b")
     filled.workspace.controls.side.changed.emit("b")
-    filled.workspace.atlas_panels[0].adopted.emit(2.0, 0.95)
+    filled.workspace.pages.atlas_panels[0].adopted.emit(2.0, 0.95)
     request = filled.document.request
     assert (request.b.mode, request.b.gamma_1, request.b.gamma_0) == ("free", 2.0, -1.05) and request.a.mode == "recfg"
 
@@ -152,7 +152,7 @@ def test_the_pair_goes_to_the_side_on_show(filled):
 def test_cancel_keeps_the_points_and_offers_to_go_on(bench, qtbot):
     bench.worker.answer()
     bench.workspace.insight.tabs.show_page("Atlas")
-    panel = bench.workspace.atlas_panels[0]
+    panel = bench.workspace.pages.atlas_panels[0]
     panel.button.click()
     bench.background.started_.emit(1)
     bench.background.news.emit(1, answer(bench.background.tasks[0], 20))
@@ -164,7 +164,7 @@ def test_cancel_keeps_the_points_and_offers_to_go_on(bench, qtbot):
 def test_progress_shows_while_the_map_grows(bench, qtbot):
     bench.worker.answer()
     bench.workspace.insight.tabs.show_page("Atlas")
-    panel = bench.workspace.atlas_panels[0]
+    panel = bench.workspace.pages.atlas_panels[0]
     panel.button.click()
     assert "Waiting" in panel.about.text()
     bench.background.started_.emit(1)
@@ -175,14 +175,14 @@ def test_progress_shows_while_the_map_grows(bench, qtbot):
 
 
 def test_other_peoples_tickets_change_nothing(filled):
-    before = filled.workspace.atlas.atlas()
+    before = filled.workspace.pages.atlas.atlas()
     filled.background.news.emit(77, object())
     filled.background.done.emit(77, object())
-    assert filled.workspace.atlas.atlas() is before
+    assert filled.workspace.pages.atlas.atlas() is before
 
 
 def test_another_class_has_a_map_of_its_own_and_the_first_comes_back(filled):
-    panel = filled.workspace.atlas_panels[0]
+    panel = filled.workspace.pages.atlas_panels[0]
     filled.workspace.controls.label.changed.emit(3)
     assert panel.map.picture is None and panel.button.text() == "Compute atlas"
     filled.document.undo_stack.undo()
@@ -190,7 +190,7 @@ def test_another_class_has_a_map_of_its_own_and_the_first_comes_back(filled):
 
 
 def test_a_whole_quick_map_can_be_refined(filled):
-    panel = filled.workspace.atlas_panels[0]
+    panel = filled.workspace.pages.atlas_panels[0]
     assert panel.button.text() == "Refine"
     panel.button.click()
     assert filled.background.tasks[-1] == fitting(filled.document.request.a, fine=True)
@@ -198,14 +198,14 @@ def test_a_whole_quick_map_can_be_refined(filled):
 
 def test_a_failed_map_leaves_the_panel_ready(bench):
     bench.workspace.insight.tabs.show_page("Atlas")
-    panel = bench.workspace.atlas_panels[0]
+    panel = bench.workspace.pages.atlas_panels[0]
     panel.button.click()
     bench.background.failed.emit(1, EngineError("no"))
     assert panel.button.isVisible() and not panel.bar.isVisible()
 
 
 def test_the_large_atlas_takes_the_stage_until_escape_and_follows_the_layer(filled):
-    small, large = filled.workspace.atlas_panels
+    small, large = filled.workspace.pages.atlas_panels
     small.size_button.click()
     assert filled.workspace.stage.pages.currentWidget() is large
     large.layers.buttons["ratio"].click()
@@ -235,7 +235,7 @@ def test_a_curve_lies_where_its_values_are_and_the_calibrated_mode_on_the_line_o
 
 
 def test_the_trail_of_a_curve_is_painted_on_the_map(filled):
-    panel = filled.workspace.atlas_panels[0]
+    panel = filled.workspace.pages.atlas_panels[0]
     plain = painted(panel.map)
     path = trail(Sampling(mode="curve", curve_1=((0.1, 6.0), (10.0, 1.5)), curve_0=((0.1, -4.9), (10.0, -0.6))))
     panel.map.set_places(None, None, path)
@@ -250,7 +250,7 @@ def painted(widget):
 
 
 def test_the_readout_says_that_the_numbers_are_not_those_of_the_calibrated_mode(filled):
-    panel = filled.workspace.atlas_panels[0]
+    panel = filled.workspace.pages.atlas_panels[0]
     filled.document.replace(GuidanceRequest(replace(filled.document.request.a, mode="calibrated")), "mode")
     assert panel.map.marks.here == (3.0, 1.0) and panel.map.marks.loose
     assert "lacks its noise level" in panel.readout.text() and "variance" not in panel.readout.text()
@@ -286,7 +286,7 @@ def test_a_map_on_disk_is_shown_without_being_asked_for(tmp_path, qtbot):
 
 
 def test_places_and_pairs_are_inverse(filled):
-    frame: Frame = filled.workspace.atlas_panels[0].map.frame()
+    frame: Frame = filled.workspace.pages.atlas_panels[0].map.frame()
     assert frame.pair(frame.place(2.7, 1.07)) == (pytest.approx(2.7), pytest.approx(1.07))
     assert frame.pair(QPointF(-99, 1e5)) == (frame.strengths[0], frame.sums[0])
 
@@ -325,7 +325,7 @@ def test_a_folder_that_is_a_file_is_told_and_nothing_is_left(filled, tmp_path):
 
 
 def test_both_layers_and_the_marks_are_drawn(filled):
-    view = filled.workspace.atlas_panels[0].map
+    view = filled.workspace.pages.atlas_panels[0].map
     seen = set()
     for layer in ("shift", "ratio", "both"):
         view.set_layer(layer)

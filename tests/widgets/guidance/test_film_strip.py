@@ -113,6 +113,15 @@ def test_the_film_and_the_grid_give_way_to_each_other(filmed):
     assert not stage.grid_shown() and not stage.film.isHidden()
 
 
+@pytest.mark.parametrize("page", ["atlas", "quality"])
+def test_the_film_puts_another_page_away_and_the_other_way_round(filmed, page):
+    commands, stage = filmed.workspace.commands(), filmed.workspace.stage
+    commands[f"guidance.{page}"]()
+    assert stage.aside() and stage.film.isHidden()
+    commands["guidance.film"]()
+    assert not stage.aside() and not stage.film.isHidden()
+
+
 def test_escape_closes_the_film_before_the_large_image_and_after_what_lies_over_it(filmed):
     workspace = filmed.workspace
     workspace.stage.open(0, 1)

@@ -33,7 +33,7 @@ def tell(bench, count=None, failing=()):
             return
         cell = Cell(*place, places[place], *((None, "It broke.", "Mend it.") if place in failing else (side(places[place], 20 * place[0] + 10 * place[1]),)))
         bench.background.news.emit(ticket, cell)
-    bench.background.done.emit(ticket, GridResult(task.request, tuple(bench.workspace.grid_run.cells.values()), 30, 60, 1.0))
+    bench.background.done.emit(ticket, GridResult(task.request, tuple(bench.workspace.pages.grid_run.cells.values()), 30, 60, 1.0))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_cancelled_grid_keeps_its_cells_and_going_on_takes_them_along(bench, p
     page.again.click()
     assert len(bench.background.tasks[-1].known) == 4 and bench.background.tasks[-1].request == bench.background.tasks[0].request
     bench.background.news.emit(1, Cell(0, 0, Sampling()))  # the stopped one is not listened to
-    assert bench.workspace.grid_run.cells == {}
+    assert bench.workspace.pages.grid_run.cells == {}
 
 
 def test_a_second_click_on_cancel_neither_saves_nor_draws_and_nothing_moves(bench, page):

@@ -1,17 +1,23 @@
 """The quality page: what it shows of a table, what a click adopts, what is measured and kept, what it says, what it saves."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
 
+import resources
 from engines.guidance import quality_table
 from engines.guidance.quality_table import Measured, Row, Table
 from engines.guidance.request import Sampling
 from widgets import plot_files
+from widgets.guidance import quality_plot
 from widgets.guidance import quality_words as words
 from widgets.guidance.quality_desk import QualityDesk
+from widgets.guidance.quality_labels import dodged
 
 
 def row(sampler="ddim", steps=10, frechet=20.0, mode="cfg", tuned=False, seed=0, **more):
@@ -40,7 +46,7 @@ class Open:
 
     def __init__(self, bench, weights):
         self.document, self.worker, self.background, self.workspace = bench.document, bench.worker, bench.background, bench.workspace
-        self.desk, self.page = self.workspace.quality_desk, self.workspace.quality
+        self.desk, self.page = self.workspace.pages.quality_desk, self.workspace.pages.quality
         self.desk._weights, self.desk._cache = weights, str(weights.parent / "cache")
         self.document.replace(replace(self.document.request, a=Sampling(model="fashion-mnist", mode="cfg")), "model")
         self.workspace.commands()["guidance.quality"]()
@@ -97,11 +103,58 @@ def test_a_floor_far_below_all_points_is_told_instead_of_drawn(bench):
     high = Measured(3.0, 50, (16.3, 0.5), rows=(row(frechet=138.0), row("euler", frechet=150.0)))
     bench.desk._shipped["fashion-mnist"] = Table("fashion-mnist", "abc", (high,))
     bench.desk.changed.emit()
-    assert bench.page.note.text() == "Below the axis: real against real 16.3 \N{PLUS-MINUS SIGN} 0.5."
+    assert bench.page.plot.floor_below() and "real against real 16.3" in bench.page.plot._below.toPlainText() and not bench.page.note.isVisible()
     low, top = bench.page.plot.view().getPlotItem().getViewBox().viewRange()[1]
     assert 130 < low < 138 and 150 < top < 155
+    low = Measured(3.0, 60, (16.3, 0.5), rows=(row(frechet=17.0), row(frechet=40.0, steps=5)))
+    bench.desk._shipped["fashion-mnist"] = Table("fashion-mnist", "abc", (low,))
+    bench.desk.changed.emit()
+    assert not bench.page.plot.floor_below() and bench.page.plot._below is None
+
+
+def test_the_axis_is_logarithmic_at_first_where_the_distances_differ_much(bench):
+    assert bench.page.log.isChecked() and bench.page.plot.log_y  # 9 to 40
     bench.page.log.click()
-    assert not bench.page.plot.floor_below()
+    bench.page.refresh()
+    assert not bench.page.plot.log_y  # a person's choice holds for this set
+    bench.page.sets.changed.emit(bench.page.sets.itemData(1))
+    assert not bench.page.log.isChecked()  # two equal ones
+    ticks = bench.page.plot.view().getPlotItem().getAxis("left")
+    assert ticks._tickLevels is None
+
+
+def test_every_sampler_is_named_beside_its_points_and_no_name_lies_over_another(bench):
+    close = tuple(row(name, 5, 40.0 + 0.1 * k) for k, name in enumerate(("ddim", "euler", "dpm-1", "deis", "heun"))) + (row("ddim", 10, 20.0),)
+    bench.desk._shipped["fashion-mnist"] = Table("fashion-mnist", "abc", (Measured(3.0, 50, rows=close),))
+    bench.desk.changed.emit()
+    plot = bench.page.plot
+    view, axis = plot.view(), plot.view().getPlotItem().getViewBox()
+    view.grab()  # places are worked out when it is painted
+    boxes = [name.mapRectToScene(name.boundingRect()) for _, name in plot._names]
+    assert {sampler for sampler, _ in plot._names} == {"ddim", "euler", "dpm-1", "deis", "heun"}
+    assert not any(a.adjusted(1, 1, -1, -1).intersects(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    assert all(axis.sceneBoundingRect().contains(box) for box in boxes)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=7))
+def test_names_keep_their_order_and_their_distance_and_stay_inside(wanted):
+    places = dodged(wanted, 14, 0, 100)
+    order = sorted(range(len(wanted)), key=lambda k: wanted[k])
+    ranked = [places[k] for k in order]
+    assert all(b - a >= 14 - 1e-6 for a, b in zip(ranked, ranked[1:], strict=False)) and ranked[0] >= -1e-6 and ranked[-1] <= 100 + 1e-6
+    if all(b - a >= 14 for a, b in zip(sorted(wanted), sorted(wanted)[1:], strict=False)):
+        assert places == pytest.approx(wanted)
+
+
+def test_a_points_numbers_stand_in_two_lines_that_fit(bench):
+    many = words.described(bench.point("ddim", 10, "cfg", True), bench.page.found())
+    assert many.count("\n") == 1
+    longest = replace(bench.point("ddim", 10, "cfg", True), mode="zero-star", sampler="dpmpp-2m", steps=100, nfe=200.0, seeds=3, frechet=141.25,
+                      frechet_sd=0.123)
+    bench.page._say(longest)
+    info = bench.page.info
+    assert info.fontMetrics().boundingRect(0, 0, 9999, 99, 0, info.text()).width() <= 600 and not info.wordWrap()
 
 
 def test_pointing_tells_the_numbers_and_a_click_adopts_in_one_step(bench, qtbot):
@@ -145,6 +198,18 @@ def test_the_best_for_a_number_of_evaluations_is_named_and_adopted(bench):
     assert (a.sampler, a.steps, a.tuned) == ("dpmpp-2m", 20, False)
 
 
+def test_beside_the_best_for_a_price_stands_how_tuned_ddim_does_where_a_solver_without_tuning_wins(bench):
+    page = bench.page
+    page.most.setText("20")
+    assert page.rival.text() == ("For this price DPM++ 2M without tuning is better than tuned DDIM: 12.0 against 18.0 (10 steps, CFG).")
+    page.most.setText("10")  # DDIM itself
+    assert not page.rival.isVisible() and page.rival.text() == ""
+    points = bench.page.found().points
+    near = replace(bench.point("dpmpp-2m", 10, "cfg", False), frechet=18.5)
+    assert "is as good as tuned DDIM" in words.without_tuning(near, points, "frechet")
+    assert words.without_tuning(bench.point("ddim", 10, "cfg", True), points, "frechet") == ""
+
+
 def test_adopting_a_tuned_point_of_another_mode_changes_only_the_side_in_edit(bench):
     bench.document.replace(replace(bench.document.request, b=replace(bench.document.request.a, mode="recfg")), "compare")
     bench.workspace.controls.edit("b")
@@ -161,10 +226,46 @@ def test_the_page_says_where_a_solver_without_tuning_wins(bench):
     assert words.verdict([p for p in points if not p.tuned], "frechet") == ""
 
 
+def test_a_set_too_small_for_a_distance_says_so_and_leads_on(bench, weights):
+    page = bench.page
+    shutil.copy(resources.path("weights") / "emoji3d.reference.safetensors", weights / "emoji3d.reference.safetensors")
+    bench.document.replace(replace(bench.document.request, a=Sampling(model="emoji3d")), "model")
+    assert page.plate_title.text() == "Too small for a distance" and "class accuracy" in page.plate_text.text()
+    assert page.plate_measure.text().startswith("Measure class accuracy") and not page.more.isVisible() and not page.save.isVisible()
+    page.plate_measure.click()
+    assert page.setup.isVisible() and page.setup.count.currentData() == 500 and not page.plate_measure.isVisible() and page.more.isVisible()
+    page.more.click()
+    bare = {"frechet": None, "precision": None, "recall": None}
+    bench.desk._own["emoji3d"] = Table("emoji3d", "e", (Measured(3.0, 196, None, "", (row(**bare),)),))
+    bench.desk.changed.emit()
+    assert page.note.text().startswith("Emoji 3D has too few pictures for a Frechet distance")  # and its accuracies say why they are what they are
+    bench.desk._own.clear()
+    bench.desk.changed.emit()
+    page.plate_other.click()
+    assert bench.document.request.a.model == "fashion-mnist" and page.isVisible() and page.found().rows
+    bench.document.undo_stack.undo()
+    assert bench.document.request.a.model == "emoji3d"
+
+
+def test_measuring_more_begins_with_as_many_images_as_the_set_in_sight(bench):
+    page, setup = bench.page, bench.page.setup
+    page.more.click()
+    assert setup.count.currentData() == 2000 and "cannot be compared" not in setup.estimate.text()
+    setup.count.set_value(500)
+    setup.steps.setText("30")
+    assert "cannot be compared with those in sight" in setup.estimate.text() and "2,000 images" in setup.estimate.text()
+    page.refresh()
+    assert setup.count.currentData() == 500  # a person's choice holds
+    odd = Measured(3.0, 196, rows=(row(),))
+    bench.desk._shipped["fashion-mnist"] = Table("fashion-mnist", "abc", (odd,))
+    bench.desk.changed.emit()
+    assert setup.count.currentData() == 196
+
+
 def test_a_model_without_measurements_says_why(bench):
     page = bench.page
     bench.document.replace(replace(bench.document.request, a=Sampling(model="emoji3d")), "model")
-    assert page.plate_title.isVisible() and "No measurements came with Emoji 3D" in page.plate_text.text() and page.more.isVisible()
+    assert page.plate_title.isVisible() and "No measurements came with Emoji 3D" in page.plate_text.text() and page.plate_measure.isVisible()
     bench.document.replace(replace(bench.document.request, a=Sampling(model="toy-gauss")), "model")
     assert "A toy has no pictures" in page.plate_text.text() and not page.more.isVisible()
     bench.document.replace(replace(bench.document.request, a=Sampling(model="/nowhere/own.safetensors")), "model")
@@ -251,6 +352,7 @@ def test_accuracy_stands_in_where_there_is_no_distance(bench):
     bench.desk.changed.emit()
     assert bench.page.plot.table()[1] and not bench.page.log.isVisible()
     assert bench.page.plot.view().getPlotItem().getAxis("left").labelText == "accuracy (high is good)"
+    assert [word for _, word in quality_plot.shares(0.9, 1.02)] == ["90 %", "92 %", "94 %", "96 %", "98 %", "100 %"]
     bench.page.most.setText("20")
     assert bench.page.best_words.full() == "Euler, 10 steps, CFG   95.0%"
 

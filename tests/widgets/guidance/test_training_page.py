@@ -221,7 +221,7 @@ def test_the_pictures_come_back_with_escape_or_a_moved_slider_while_it_trains(be
 
 def test_an_atlas_that_is_asked_for_comes_before_the_training_page(bench, page):
     bench.workspace.show_training()
-    bench.workspace.stage.show_page(bench.workspace.atlas_panels[1])
+    bench.workspace.stage.show_page(bench.workspace.pages.atlas_panels[1])
     assert bench.workspace.middle.currentIndex() == 0
 
 

@@ -115,8 +115,40 @@ def test_a_number_is_typed_for_the_chosen_point_and_held_in_range(tuned):
         assert a(tuned).ratios[2] == value and float(field.text()) == value
 
 
+def test_what_was_wrong_with_a_typed_number_is_said_until_the_ratios_change(tuned):
+    canvas, field, about = editor(tuned).canvas, editor(tuned).field, editor(tuned).about
+    canvas.select(2)
+    field.setText("9")
+    field.editingFinished.emit()
+    assert about.text() == "9 lies outside 0.2 to 2: held at 2."
+    answer(tuned)  # the picture that follows does not wipe it away
+    assert about.text() == "9 lies outside 0.2 to 2: held at 2."
+    field.setText("9")
+    field.editingFinished.emit()  # again, where it stands at the end already
+    assert about.text() == "9 lies outside 0.2 to 2: held at 2." and field.text() == "2.0000"
+    field.setText("much")
+    field.editingFinished.emit()
+    assert "is no number: the ratio stays 2.0000" in about.text()
+    canvas.select(1)
+    assert about.text() == "Set by hand."
+
+
+def test_a_ratio_that_left_the_models_time_range_is_reported(tuned):
+    canvas = editor(tuned).canvas
+    canvas.select(0)
+    canvas.place(1.5)
+    draw = tuned.worker.asked[-1]
+    note = "tuned timesteps held at the end of the model's range: network call 1"
+    side = Side(draw.request.a, np.full((16, 8, 8, 3), 90, np.uint8), nfe=10, per_step={key: np.ones(5) for key in
+                ("t", "rho", "difference", "gamma_1", "gamma_0", "S")}, filed=FILED, ratios=draw.request.a.ratios, notes=(note,))
+    tuned.worker.done.emit(Outcome(draw.request, (side,), False))
+    assert editor(tuned).about.text() == f"Set by hand. T{note[1:]}."
+    canvas.place(0.9)
+    assert editor(tuned).about.text() == "Set by hand."
+
+
 def test_reset_goes_back_to_the_file_and_all_one_is_plain_by_hand(tuned):
-    assert editor(tuned).reset.isHidden()
+    assert editor(tuned).reset.isHidden() and editor(tuned).ones.text() == "Reset all to 1"
     editor(tuned).ones.click()
     assert a(tuned).ratios == (1.0,) * 5 and editor(tuned).canvas.filed == FILED and "by hand" in editor(tuned).about.text()
     editor(tuned).reset.click()
@@ -162,6 +194,35 @@ def test_comparing_with_plain_and_back(tuned):
     assert titles[0].endswith("tuned timesteps") and titles[1].endswith("plain timesteps")
     editor(tuned).compare.click()
     assert tuned.document.request == GuidanceRequest(FIVE)
+
+
+def test_while_a_comparison_is_drawn_the_titles_say_at_once_which_side_is_tuned(tuned):
+    editor(tuned).compare.click()
+    titles = tuned.workspace.stage._titles
+    assert titles[0].text().endswith("tuned timesteps") and titles[1].text().endswith("plain timesteps")
+    part = Side(tuned.document.request.a, np.full((16, 8, 8, 3), 90, np.uint8))  # a picture on its way knows nothing of its ratios yet
+    tuned.worker.preview.emit(Outcome(tuned.document.request, (part,), unfinished=True))
+    assert titles[0].text().endswith("tuned timesteps") and titles[1].text().endswith("plain timesteps")
+    answer(tuned, ())  # and where there are none
+    assert all(title.text().endswith("plain timesteps") for title in titles)
+
+
+def test_the_history_tells_tuned_from_plain(tuned):
+    editor(tuned).compare.click()
+    answer(tuned)
+    editor(tuned).compare.click()
+    editor(tuned).switch.click()
+    answer(tuned)
+    seen = tuned.workspace.history.seen
+    assert [one.timesteps() for one in seen] == ["", "tuned | plain", "tuned"]
+    names = [thumb.accessibleName() for thumb in tuned.workspace.history.thumbs()]
+    assert "plain timesteps" in names[0] and names[1].index("tuned timesteps") < names[1].index("plain timesteps") and "tuned timesteps" in names[2]
+
+
+def test_a_result_that_found_no_ratios_is_plain_in_the_history(bench):
+    bench.document.replace(GuidanceRequest(FIVE), "start")
+    answer(bench, (), "No tuned timesteps.")
+    assert bench.workspace.history.seen[0].timesteps() == ""
 
 
 def test_the_command_tunes_first_what_is_plain(bench):

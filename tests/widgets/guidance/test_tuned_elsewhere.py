@@ -106,9 +106,9 @@ def test_a_saved_picture_brings_its_timesteps_back(tmp_path):
 
 
 def test_the_atlas_says_that_its_map_is_of_plain_timesteps(bench):
-    panel, note = bench.workspace.atlas_panels[0], "plain ones"
+    panel, note = bench.workspace.pages.atlas_panels[0], "plain ones"
     bench.workspace.insight.tabs.show_page("Atlas")
     assert note not in panel.about.text()
     bench.document.replace(GuidanceRequest(replace(bench.document.request.a, tuned=True)), "tuned")
     assert note in panel.about.text()
-    assert bench.workspace.atlas.task().ground().tuned is False
+    assert bench.workspace.pages.atlas.task().ground().tuned is False

@@ -58,7 +58,9 @@ def test_tuning_writes_into_the_persons_folder_and_is_drawn_with_in_one_undo_ste
     assert isinstance(task, TuneTask) and task.live and Path(task.out) == tmp_path / "own" / "toy-gauss.tuned.json"
     assert task.request == TuneRequest("toy-gauss", ("ddim",), (5,), (None,), (2.0,), "cfg", "teacher")
     ticket = len(desk.background.tasks)
+    assert desk.workspace.shows(ticket) and not desk.workspace.shows(ticket + 1)  # a failure is written on the page alone
     desk.background.news.emit(ticket, Trial(0, 1, 0.98, 2.0))
+    assert len(page(desk).trials.curves[0].y) == 0  # one trial is no curve
     desk.background.news.emit(ticket, Trial(0, 1, 1.05, 0.5))
     assert list(page(desk).trials.curves[0].y) == [1.0, 0.25]
     desk.background.news.emit(ticket, Tuning(0, 1, TOY, Found(), 4))
