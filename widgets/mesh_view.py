@@ -26,7 +26,7 @@ from widgets.shade import contact_shadow
 from widgets.view_layers import Layer, Scene, Seen
 
 REST_MS, IDLE_MS = 150, 20
-SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65, 0.5), 0.042, 0.018  # pixels of a moving picture on software OpenGL, and when to have fewer or more
+SCALES, SLOW_S, QUICK_S = (1.0, 0.8, 0.65, 0.5), 0.042, 0.024  # pixels of a moving picture on software OpenGL, and when to have fewer or more
 SMOOTH, SMOOTH_PIXELS = 2, 9_000_000  # a picture at rest is drawn so many times larger and reduced, up to that size
 MARGIN_PX, SAME_MM = 4.0, 0.06  # around a silhouette, and how far apart two depths of one place may lie
 CLICK_PX = 4  # a press that moved less was a click

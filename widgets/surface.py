@@ -11,6 +11,7 @@ import numpy as np
 CREASE_DEG = 52.0  # faces that meet at a sharper turn keep their own normals
 COARSE_FACES, COARSE_SHARE = 500, 0.11  # a surface that moves has about this share of its triangles, at least so many
 CHUNK = 250_000  # triangles above which nothing is split: a raw scan is smooth enough and the loop would be felt
+HEAVY_FACES = 300_000  # a mesh with more is thinned to so many for the view; what is measured and exported is the mesh itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +85,21 @@ def coarse(fine: Surface, mesh_vertices: np.ndarray, mesh_faces: np.ndarray) -> 
     target = max(COARSE_FACES, int(len(mesh_faces) * COARSE_SHARE))
     if len(mesh_faces) <= target * 1.15:
         return fine
+    thin_already = len(mesh_faces) > HEAVY_FACES
+    form, _ = thinned(fine.vertices, fine.faces, min(target, HEAVY_FACES // 4)) if thin_already else thinned(mesh_vertices, mesh_faces, target)
+    return Surface(form.vertices, form.faces, form.normals, fine.source[form.source] if thin_already else form.source, fine.colours)
+
+
+def thinned(vertices: np.ndarray, faces: np.ndarray, target: int) -> tuple[Surface, np.ndarray]:
+    """A surface of about `target` triangles without colours, and for each of the V vertices [V] which of its vertices stands for it."""
     import fast_simplification
 
-    _, _, collapses = fast_simplification.simplify(mesh_vertices, mesh_faces, target_reduction=1 - target / len(mesh_faces), return_collapses=True)
-    vertices, faces, where = fast_simplification.replay_simplification(mesh_vertices, mesh_faces, collapses)
-    normals = _unit(_gather(where, smooth_normals(mesh_vertices, mesh_faces).astype(float), len(vertices)))
-    source = np.zeros(len(vertices), np.int64)
+    _, _, collapses = fast_simplification.simplify(vertices, faces, target_reduction=1 - target / len(faces), return_collapses=True)
+    fewer, left, where = fast_simplification.replay_simplification(vertices, faces, collapses)
+    normals = _unit(_gather(where, smooth_normals(vertices, faces).astype(float), len(fewer)))
+    source = np.zeros(len(fewer), np.int64)
     source[where] = np.arange(len(where))
-    return Surface(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32), normals, source, fine.colours)
+    return Surface(np.ascontiguousarray(fewer, np.float32), np.ascontiguousarray(left, np.int32), normals, source), where
 
 
 def _face_normals(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +159,9 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return np.where(length > 1e-12, rows / np.maximum(length, 1e-12), (0.0, 0.0, 1.0)).astype(np.float32)
 
 
-def reshaped(before: Surface, vertices: np.ndarray, mesh_faces: np.ndarray) -> Surface:
-    """The surface (or coarse form) `before` for new places [V, 3] of the same mesh's vertices: no crease is sought and nothing is decimated again."""
-    vertices = np.ascontiguousarray(vertices, np.float32).reshape(-1, 3)
-    return Surface(vertices[before.source], before.faces, smooth_normals(vertices, mesh_faces)[before.source], before.source, before.colours)
+def reshaped(before: Surface, vertices: np.ndarray, normals: np.ndarray) -> Surface:
+    """The surface (or coarse form) `before` for new places and `smooth_normals` float32 [V, 3] of the same mesh's vertices.
+
+    No crease is sought and nothing is decimated again.
+    """
+    return Surface(vertices[before.source], before.faces, normals[before.source], before.source, before.colours)

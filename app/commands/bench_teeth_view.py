@@ -24,7 +24,7 @@ def add_parsers(subparsers: Any) -> None:
 
 
 def bench(args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    """Frames a second and CPU ms a frame of orbiting, of dragging one of 28 teeth, and of orbiting in full detail. EngineError on bad sizes."""
+    """Frames a second and CPU ms a frame of orbiting, of dragging one of 28 teeth, also with a gum that follows, and of orbiting in full detail."""
     if min(args.width, args.height) < 100 or max(args.width, args.height) > 4096 or args.frames < 5:
         raise EngineError("The view is from 100 to 4096 pixels wide and high, and at least 5 frames are timed.", remedy="Give other numbers.")
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")) and os.name == "posix":
@@ -83,7 +83,12 @@ def bench(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         QTest.mouseMove(view, (tip + QPointF(0, index % 20)).toPoint())
 
     view.dragged.connect(lambda *event: moved.append(event[3]))
+    def drag_with_gum(index: int) -> None:
+        view.scene.move_gum("upper", wanted.upper_gum.vertices + np.float32(0.001 * (index % 5)))
+        drag(index)
+
     rows["drag"] = frames(drag)
+    rows["drag_with_gum"] = frames(drag_with_gum)
     QTest.mouseRelease(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, tip.toPoint())
     facts = {"software": view.software, "moving_scale": view.moving_scale, "triangles": sum(len(mesh.faces) for mesh in view.scene.meshes.values()),
              "lp_num_threads": os.environ.get("LP_NUM_THREADS"), "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()}

@@ -1,1 +1,0 @@
-"""The Teeth workspace: what can be seen."""

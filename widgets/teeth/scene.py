@@ -5,6 +5,7 @@ of it and is only ever seen, never handed out: picked points and gizmo deltas ar
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from engines.teeth import fdi
 from engines.teeth.mesh import Mesh
 from widgets import tokens
-from widgets.surface import Body, Surface, coarse, reshaped, smooth_normals, surface
+from widgets.surface import HEAVY_FACES, Body, Surface, coarse, reshaped, smooth_normals, surface, thinned
 from widgets.teeth import shading
 
 JAWS = ("upper", "lower")
@@ -79,9 +80,10 @@ class TeethScene:
         if len(vertices) != len(mesh.vertices):
             raise ValueError(f"the {jaw} gum has {len(mesh.vertices)} vertices, not {len(vertices)}")
         self._gums[jaw] = moved = Mesh(vertices, mesh.faces)
+        normals = smooth_normals(moved.vertices, moved.faces)
         for store in (self._surfaces, self._coarse):
             if jaw in store:
-                store[jaw] = reshaped(store[jaw], moved.vertices, moved.faces)
+                store[jaw] = reshaped(store[jaw], moved.vertices, normals)
         self._tell(True)
 
     def set_poses(self, poses: Mapping[int, np.ndarray]) -> None:
@@ -232,14 +234,19 @@ def made(mesh: Mesh, material: str, axis: np.ndarray | None = None) -> Surface:
     """The surface of a mesh in the colours of its material; the same one again while the mesh lives, so that two views share it."""
     kept = _MADE.setdefault(mesh, {})
     key = (material, None if axis is None else tuple(np.round(axis, 6).tolist()))
-    if key not in kept:
-        normals = smooth_normals(mesh.vertices, mesh.faces)
-        if material == "enamel":
-            colours = shading.enamel(mesh.vertices, mesh.faces, normals, axis)
-        else:
-            colours = (shading.stone if material == "stone" else shading.gum)(mesh.vertices, mesh.faces, normals)
-        kept[key] = surface(mesh.vertices, mesh.faces, colours)
+    if key not in kept and len(mesh.faces) > HEAVY_FACES:
+        thin, where = thinned(mesh.vertices, mesh.faces, HEAVY_FACES)
+        kept[key] = replace(thin, colours=_coloured(thin.vertices, thin.faces, material, axis)[where])
+    elif key not in kept:
+        kept[key] = surface(mesh.vertices, mesh.faces, _coloured(mesh.vertices, mesh.faces, material, axis))
     return kept[key]
+
+
+def _coloured(vertices: np.ndarray, faces: np.ndarray, material: str, axis: np.ndarray | None) -> np.ndarray:
+    normals = smooth_normals(vertices, faces)
+    if material == "enamel":
+        return shading.enamel(vertices, faces, normals, axis)
+    return (shading.stone if material == "stone" else shading.gum)(vertices, faces, normals)
 
 
 def jaw_of(number: int) -> str:

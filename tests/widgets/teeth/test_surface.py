@@ -52,7 +52,8 @@ def test_a_small_mesh_is_its_own_coarse_form():
 
 def test_moved_vertices_keep_the_doubling_at_creases():
     before = surface(CUBE, SIDES)
-    after = reshaped(before, CUBE * (2, 1, 1), SIDES)
+    wide = (CUBE * (2, 1, 1)).astype(np.float32)
+    after = reshaped(before, wide, smooth_normals(wide, SIDES))
     assert (after.vertices == (CUBE * (2, 1, 1))[before.source]).all()
     assert after.faces is before.faces
 
@@ -75,3 +76,18 @@ def test_fissures_are_darker_and_necks_warmer_than_the_crown():
     assert colours[groove].sum(1).mean() < colours[top].sum(1).mean() - 30
     neck = vertices[:, 2] < -3.5
     assert (colours[neck, 0] - colours[neck, 2]).mean() > (colours[top, 0] - colours[top, 2]).mean() + 15
+
+
+def test_a_huge_mesh_is_thinned_for_the_view_and_keeps_the_colours_of_its_own_vertices(monkeypatch):
+    from widgets import surface as module
+    from widgets.teeth import scene
+    monkeypatch.setattr(module, "HEAVY_FACES", 4000)
+    monkeypatch.setattr(scene, "HEAVY_FACES", 4000)
+    mesh = ball(5.0, (0, 0, 0), rows=90)
+    thin = scene.made(mesh, "enamel", np.array([0, 0, 1.0]))
+    assert len(mesh.faces) > 15_000 and len(thin.faces) < 4500
+    assert thin.colours.shape == (len(mesh.vertices), 3)
+    assert np.linalg.norm(mesh.vertices[thin.source] - thin.vertices, axis=1).max() < 0.8
+    form = coarse(thin, mesh.vertices, mesh.faces)
+    assert len(form.faces) < 1200
+    assert np.linalg.norm(mesh.vertices[form.source] - form.vertices, axis=1).max() < 1.5
