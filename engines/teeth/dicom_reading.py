@@ -8,11 +8,14 @@ from engines.teeth import mesh_reading
 from engines.teeth.mesh_reading import Surface
 
 STL_CLASS = "1.2.840.10008.5.1.4.1.1.104.3"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 UNITS = {"mm": "mm", "cm": "cm", "m": "m", "[in_i]": "inch"}  # UCUM codes
 
 
 def read(data: bytes, name: str) -> Surface:
     """The STL inside; its unit is told where the object states it. EngineError for any other kind of DICOM object."""
+    if DEFLATED in data[:4096]:  # it would be unpacked without a limit
+        raise EngineError(f"{name} is a deflated DICOM file, which is not read here.", "Export it without compression, or as STL.")
     import pydicom
 
     try:

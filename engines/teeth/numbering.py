@@ -95,14 +95,14 @@ def decide(given: list[str], centres: dict[str, np.ndarray] | None = None, syste
         return _numbered(system, given, 1.0, "as you said")
     if not plain:
         return _numbered("universal" if any(len(word) == 1 for word in given) else "fdi", given, 1.0, "by the words in the names")
-    if re.search(r"universal|(?<![a-z])ada(?![a-z])", hint, re.I):
-        return _numbered("universal", given, 0.95, "the names say so")
-    if re.search(r"(?<![a-z])(fdi|iso)(?![a-z])", hint, re.I):
-        return _numbered("fdi", given, 0.95, "the names say so")
     if only["fdi"] and not only["universal"]:
         return _numbered("fdi", given, min(1.0, 0.8 + 0.1 * len(only["fdi"])), f"{only['fdi'][0]} is a tooth in FDI only")
     if only["universal"] and not only["fdi"]:
         return _numbered("universal", given, min(1.0, 0.8 + 0.1 * len(only["universal"])), f"{only['universal'][0]} is a tooth in Universal only")
+    if re.search(r"universal|(?<![a-z])ada(?![a-z])", hint, re.I):
+        return _numbered("universal", given, 0.95, "the names say so")
+    if re.search(r"(?<![a-z])(fdi|iso)(?![a-z])", hint, re.I):
+        return _numbered("fdi", given, 0.95, "the names say so")
     off = {name: _misfit(plain, centres, name) for name in ("fdi", "universal")}
     if off["fdi"] is not None and off["universal"] is not None and not only["fdi"] and not only["universal"]:
         better = min(off, key=lambda name: off[name])

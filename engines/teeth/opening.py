@@ -4,7 +4,7 @@ Steps: files (archives), meshes and labels (pieces), units, tooth numbers, world
 the rest of the case.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,16 +29,18 @@ class _Reading:
     questions: list[Question]
 
 
-def open_case(path: Path, numbering: str | None = None, units: str | None = None, orientation: Any = None, job: Job | None = None) -> Case:
+def open_case(path: Path, numbering: str | None = None, units: str | None = None, orientation: Any = None, job: Job | None = None,
+              renumbered: Iterable[tuple[int, int]] = ()) -> Case:
     """The case in `path`. What a person says goes before what is found: numbering fdi or universal; units mm, cm, m or inch; orientation 4 x 4 (or its 16
-    numbers row by row), input axes in mm -> world.
+    numbers row by row), input axes in mm -> world; renumbered (number found, number meant) pairs, meant 0 = not a tooth.
 
     EngineError where nothing at all can be opened; Cancelled.
     """
     job = job or Job()
     files = archives.open_files(Path(path), job)
     axes = np.array(orientation, np.float64) if orientation is not None and len(orientation) else None
-    made = case_folder.read(files, job) if not (numbering or units) and axes is None else None
+    changes = dict(renumbered)
+    made = case_folder.read(files, job) if not (numbering or units or changes) and axes is None else None
     if made is not None:
         return made
     found = pieces.gather(files, job)
@@ -51,6 +53,7 @@ def open_case(path: Path, numbering: str | None = None, units: str | None = None
     for piece in found.final:
         piece.mesh = _scaled(piece.mesh, MM[piece.unit if piece.unit and not units else unit])
     system, teeth = _number(found.pieces, numbering or "", files, reading)
+    teeth = _renumbered(teeth, changes) if changes else teeth
     _turn_outwards(found.pieces, reading)
     scans = _by_jaw([piece for piece in found.pieces if piece.kind == "scan"], reading, [])
     gums = _by_jaw([piece for piece in found.pieces if piece.kind == "gum"], reading, list(teeth))
@@ -59,7 +62,7 @@ def open_case(path: Path, numbering: str | None = None, units: str | None = None
     job.check()
     world = {number: mesh.moved(to_world) for number, mesh in meshes.items()}
     axes_of = frames.of_teeth(world)
-    _compare_jaws(world, reading)
+    _compare_jaws(world, scans, reading)
     reference = _reference(found.final, meshes, system, to_world, reading, job)
     job.progress(1, 1, "opened")
     case = Case(files.title, {}, {which: mesh.moved(to_world) for which, mesh in gums.items()}, {which: mesh.moved(to_world) for which, mesh in scans.items()},
@@ -125,6 +128,8 @@ def _check_width(parts: list[Piece], unit: str, reading: _Reading) -> None:
 def _number(parts: list[Piece], system: str, files: archives.Files, reading: _Reading) -> tuple[str, dict[int, Piece]]:
     """The numbering system and the teeth by FDI number; what is no tooth or there twice is left out with a notice."""
     teeth = [piece for piece in parts if piece.kind == "tooth"]
+    if not system:
+        _recount(teeth, reading)
     given = list(dict.fromkeys(piece.word for piece in teeth))
     centres = {piece.word: crown_geometry.centroid(piece.mesh) for piece in reversed(teeth)}
     decided = numbering.decide(given, centres, system or None, " ".join([files.title, *files.names]))
@@ -132,6 +137,7 @@ def _number(parts: list[Piece], system: str, files: archives.Files, reading: _Re
         reading.questions.append(Question("numbering", f"Are these teeth numbered by FDI or Universal? Taken: {decided.system}, because {decided.why}.",
                                           decided.system, ("fdi", "universal")))
     numbered: dict[int, Piece] = {}
+    twice: dict[tuple[str, str], list[int]] = {}
     for piece in teeth:
         number = decided.numbers.get(piece.word)
         shown = f"{piece.file} (label {piece.word})" if len([p for p in teeth if p.file == piece.file]) > 1 else piece.file
@@ -139,10 +145,41 @@ def _number(parts: list[Piece], system: str, files: archives.Files, reading: _Re
             reading.notices.append(f"{shown}: {piece.word or 'its name'} is no tooth number in {'FDI' if decided.system == 'fdi' else 'Universal'} "
                                    "and was left out. Rename it, or choose the other numbering.")
         elif number in numbered:
-            reading.notices.append(f"{shown} is tooth {number} a second time and was left out; {numbered[number].file} was taken. Rename one of them.")
+            twice.setdefault((piece.file, numbered[number].file), []).append(number)
         else:
             numbered[number] = piece
+    for (file, other), row in twice.items():
+        reading.notices.append(f"{file} is tooth {', '.join(map(str, row))} a second time and was left out; {other} was taken. Rename one of them.")
     return decided.system, numbered
+
+
+def _renumbered(teeth: dict[int, Piece], changes: dict[int, int]) -> dict[int, Piece]:
+    """Under the numbers that a person means. EngineError where two teeth would have one number, or there is no such tooth."""
+    meant = [(changes.get(number, number), piece) for number, piece in teeth.items() if changes.get(number, number) != 0]
+    numbers = [number for number, _ in meant]
+    wrong = sorted({number for number in numbers if numbers.count(number) > 1 or number not in fdi.PERMANENT + fdi.DECIDUOUS})
+    if wrong:
+        raise EngineError(f"Tooth {', '.join(map(str, wrong))} would be there twice, or is no FDI number.", "Give every tooth one number of its own.")
+    return dict(meant)
+
+
+def _recount(teeth: list[Piece], reading: _Reading) -> None:
+    """Some labelled scans count both jaws from 1 to 16: the lower one's labels become Universal numbers, the way round that suits the upper jaw."""
+    files: dict[str, list[Piece]] = {}
+    for piece in teeth:
+        files.setdefault(piece.file, []).append(piece)
+    for file, row in files.items():
+        words = [piece.word for piece in row]
+        if len(row) < 4 or numbering.jaw_of_name(PurePosixPath(file).stem) != "lower" or not all(word.isdigit() and int(word) <= 16 for word in words):
+            continue
+        upper = {n: crown_geometry.centroid(p.mesh) for p in teeth if p.file != file for n in [fdi.from_universal(p.word)] if n and fdi.is_upper(n)}
+        ways = [{piece.word: str(33 - int(piece.word)) for piece in row}, {piece.word: str(16 + int(piece.word)) for piece in row}]
+        off = [orientation.misfit(upper | {fdi.from_universal(way[p.word]): crown_geometry.centroid(p.mesh) for p in row}) for way in ways]
+        way = ways[int(off[1] < off[0])]
+        for piece in row:
+            piece.word = way[piece.word]
+        reading.notices.append(f"{file} counts the lower teeth from 1 to 16; they were numbered from {'the right' if way is ways[0] else 'the left'} side. "
+                               "Check the numbers, or export the scan with FDI or Universal labels.")
 
 
 def _turn_outwards(parts: list[Piece], reading: _Reading) -> None:
@@ -194,9 +231,11 @@ def _axes(teeth: dict[int, Mesh], scans: dict[str, Mesh], reading: _Reading) -> 
     return found.to_world
 
 
-def _compare_jaws(world: dict[int, Mesh], reading: _Reading) -> None:
+def _compare_jaws(world: dict[int, Mesh], scans: dict[str, Mesh], reading: _Reading) -> None:
     present = {jaw(number) for number in world}
-    if len(present) == 1:
+    if len(present) == 1 and set(scans) - present:
+        reading.notices.append(f"The {(set(scans) - present).pop()} jaw has no tooth labels yet: mark its teeth to measure and move them.")
+    elif len(present) == 1:
         reading.notices.append(f"Only the {present.pop()} jaw is there: measures between the jaws cannot be made. Add the other jaw's files to have them.")
     if world and len(world) < 4:
         reading.notices.append(f"Only {len(world)} {'tooth is' if len(world) == 1 else 'teeth are'} there: no arch can be measured or fitted.")

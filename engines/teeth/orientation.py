@@ -90,6 +90,8 @@ def of_teeth(teeth: dict[int, Mesh]) -> Orientation:
     refined = _refined({n: teeth[n] for n in numbers}, {n: centres[n] for n in numbers}, matrix, mirrored)
     sure = clear and left < SPLIT_MM and bitten
     why = f"the teeth lie {left:.1f} mm from where teeth usually are" if clear else "too little tells the teeth's upper and lower side apart"
+    if not bitten:
+        why = f"the jaws lie apart, and the {case.jaw(numbers[0])} one led"
     return Orientation(refined, mirrored, left, sure, bitten, why)
 
 

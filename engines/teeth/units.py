@@ -48,6 +48,8 @@ def decide(sizes: list[float], arch: float | None, scan: bool = False) -> Unit:
         tooth_fits = None if typical is None else _fits(typical * factor, *TOOTH_MM)
         known = [fit for fit in (arch_fits, tooth_fits) if fit is not None]
         scores[name] = float(np.prod(known)) if known else 0.25
+    if arch is not None and typical is not None and max(scores.values()) < 0.1:  # jaws side by side make no arch: the teeth alone decide
+        return decide(sizes, None)
     best = max(scores, key=lambda name: (scores[name], name == "mm"))
     confidence = scores[best] / max(sum(scores.values()), 1e-9) * min(1.0, scores[best] + (0.05 if arch is None else 0))
     if arch is not None:

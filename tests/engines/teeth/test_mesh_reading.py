@@ -85,6 +85,8 @@ def test_dicom_encapsulated_stl_with_its_unit():
     assert same(surface.mesh) and surface.unit == "cm"
     with pytest.raises(EngineError, match="another kind"):
         mesh_reading.read(dicom(BOX, kind="1.2.840.10008.5.1.4.1.1.104.1"), "a.dcm")
+    with pytest.raises(EngineError, match="deflated"):
+        mesh_reading.read(dicom(BOX).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99"), "a.dcm")
 
 
 def test_welding_joins_exactly_equal_corners_and_minus_zero():

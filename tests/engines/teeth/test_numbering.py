@@ -39,6 +39,7 @@ def test_what_fits_both_systems_and_stands_nowhere_is_asked():
     decided = numbering.decide(["11", "21"])
     assert decided.system == "fdi" and decided.confidence < numbering.SURE
     assert numbering.decide(["11", "21"], hint="scan universal numbering").system == "universal"
+    assert numbering.decide(["8", "9"], hint="fdi export").system == "universal"
     assert numbering.decide(["11", "21"], system="universal").numbers == {"11": 23, "21": 34}
 
 

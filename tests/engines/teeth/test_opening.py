@@ -214,3 +214,38 @@ def test_the_description_is_plain_json(tmp_path):
     assert json.loads(json.dumps(told)) == told and told["jaws"]["upper"]["teeth"] == 3
     tooth = told["teeth"]["16"]
     assert tooth["triangles"] == len(teeth()[16].faces) and tooth["closed"] is False and 7 < max(tooth["size_mm"]) < 14
+
+
+def test_scans_that_count_both_jaws_from_1_to_16_are_numbered_by_how_they_stand(tmp_path):
+    for way in (1, -1):
+        for upper in (True, False):
+            mesh, numbers = jaw_scan(upper)
+            row = list(fdi.UPPER if upper else fdi.LOWER[::way])
+            counted = np.array([row.index(n) + 1 if n else 0 for n in numbers])
+            (tmp_path / f"{'upper' if upper else 'lower'}.ply").write_bytes(ply(mesh.moved(turned(6)), "binary_little_endian", counted.astype(np.uint8)))
+        case = opening.open_case(tmp_path)
+        assert tuple(case.teeth) == tuple(teeth()) and np.linalg.det(case.to_world[:3, :3]) > 0 and "lower.ply counts the lower teeth" in case.notices[0]
+        assert case.teeth[41].centre[0] < 0 < case.teeth[31].centre[0]
+
+
+def test_jaws_side_by_side_open_and_say_that_they_do_not_bite(tmp_path):
+    case = opening.open_case(write(tmp_path / "case", {n: mesh if fdi.is_upper(n) else mesh.moved(turned(5)) for n, mesh in teeth().items()}))
+    assert len(case.teeth) == 28 and fields(case) == {"orientation"} and "do not lie in one bite" in case.notices[0] and "lie apart" in case.questions[0].text
+
+
+def test_one_jaw_of_teeth_and_one_scan_open_together(tmp_path):
+    write(tmp_path, {n: mesh for n, mesh in teeth().items() if n < 30})
+    (tmp_path / "lowerjaw.stl").write_bytes(plain(mesh_files.encode(jaw_scan(False)[0], "stl")))
+    (tmp_path / "Zahnfleisch_upper.stl").write_bytes(plain(mesh_files.encode(made().upper_gum, "stl")))
+    case = opening.open_case(tmp_path)
+    assert len(case.teeth) == 14 and set(case.scans) == {"lower"} and set(case.gums) == {"upper"} and "no tooth labels yet" in case.notices[0]
+
+
+def test_teeth_are_renumbered_before_the_axes_are_found(tmp_path):
+    folder = write(tmp_path / "swapped", {fdi.mirror(n): mesh for n, mesh in teeth().items()})
+    case = opening.open_case(folder, renumbered=[(n, fdi.mirror(n)) for n in teeth()])
+    assert np.linalg.det(case.to_world[:3, :3]) > 0 and not case.questions and case.teeth[11].source == "21.stl"
+    assert 17 not in opening.open_case(folder, renumbered=[(17, 0)]).teeth
+    for pair in ((17, 16), (17, 19)):
+        with pytest.raises(EngineError, match="Tooth 16 would|Tooth 19 would"):
+            opening.open_case(folder, renumbered=[pair])
