@@ -13,6 +13,7 @@ import numpy as np
 
 from engines.job import EngineError, Job
 from engines.teeth.case import Case, Poses
+from engines.teeth.clearance import surface
 from engines.teeth.mesh import Mesh
 from engines.teeth.moves import exp
 from engines.teeth.registration import kabsch
@@ -49,10 +50,10 @@ def superimpose(case: Case, poses: Poses, scan: Mesh, anchors: tuple[int, ...] =
     from scipy.spatial import cKDTree
 
     numbers = anchors or least_moved(case, poses)
-    standing = {n: _oriented(case.teeth[n].mesh.moved(pose)) for n, pose in poses.items() if len(case.teeth[n].mesh.faces)}
+    standing = {n: surface(case.teeth[n].mesh.moved(pose))[:2] for n, pose in poses.items() if len(case.teeth[n].mesh.faces)}
     if len([n for n in numbers if n in standing]) < 3:
         raise EngineError("A scan is laid over at least three teeth that hardly move.", "Choose three or more teeth to lay it on.")
-    points, normals = _oriented(scan)
+    points, normals, used = surface(scan)
     base = np.concatenate([standing[n][0] for n in numbers if n in standing])
     whole = np.concatenate([vertices for vertices, _ in standing.values()])
     tree = cKDTree(points)
@@ -67,7 +68,8 @@ def superimpose(case: Case, poses: Poses, scan: Mesh, anchors: tuple[int, ...] =
         raise EngineError(f"The later scan does not fit these teeth: {rms:.1f} mm remain between them.",
                           "Check that it is a scan of the same jaw in millimetres, or choose other teeth to lay it on.")
     matrix = np.linalg.inv(to_scan)
-    deviation = _deviation(points @ matrix[:3, :3].T + matrix[:3, 3], standing)
+    deviation = np.full(len(scan.vertices), np.nan)
+    deviation[used] = _deviation(points @ matrix[:3, :3].T + matrix[:3, 3], standing)
     teeth = {n: _apart(_thinned(vertices, FIRST_SAMPLE) @ to_scan[:3, :3].T + to_scan[:3, 3], tree, points, normals) for n, (vertices, _) in standing.items()}
     return Overlay(matrix, deviation, tuple(n for n in numbers if n in standing), teeth, rms)
 
@@ -82,16 +84,6 @@ def least_moved(case: Case, poses: Poses) -> tuple[int, ...]:
     ranked = sorted(moved, key=moved.__getitem__)
     still = [n for n in ranked if moved[n] <= STILL_MM]
     return tuple(still if len(still) >= LEAST_TEETH else ranked[:max(LEAST_TEETH, len(ranked) // 2)])
-
-
-def _oriented(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices that a face has, with unit normals."""
-    corners, faces = mesh.corners(), mesh.faces
-    across, count = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), len(mesh.vertices)
-    normals = np.stack([np.bincount(faces.ravel(), np.repeat(across[:, axis], 3), count) for axis in range(3)], -1)
-    length = np.linalg.norm(normals, axis=1)
-    used = length > 0
-    return mesh.vertices[used].astype(np.float64), normals[used] / length[used, None]
 
 
 def _thinned(points: np.ndarray, count: int) -> np.ndarray:

@@ -183,6 +183,18 @@ def test_the_gap_of_two_balls_is_their_distance():
     assert np.allclose(gaps, 1 - np.linspace(0, 2, 9), atol=0.03)
 
 
+def test_teeth_of_a_scan_that_does_not_see_into_contacts_touch_and_do_not_overlap():
+    def open_at(tooth: Tooth, contact: tuple[float, float, float]) -> Tooth:
+        away = np.linalg.norm(tooth.mesh.corners().mean(1) - contact, axis=1)
+        return replace(tooth, mesh=Mesh(tooth.mesh.vertices, tooth.mesh.faces[away > 1.2]))
+
+    teeth = Case("x", {12: open_at(ball(12, (0, 0, 0)), (3, 0, 0)), 11: open_at(ball(11, (6, 0, 0)), (3, 0, 0))})
+    gap = SampledClearance(teeth).gaps(12, 11, np.eye(4)[None], np.eye(4)[None])[0]
+    assert -0.05 < gap < 0.6
+    made = stage(teeth, Plan().with_move(12, Move(buccal=1)))
+    assert not made.warnings and made.count == 4
+
+
 def test_the_bottleneck_is_the_least_worst_way():
     overlap = np.array([[0, 9, 0], [0, 9, 0], [0, .5, 0]])
     assert bottleneck(overlap)[0, 0] == .5 and bottleneck(overlap)[0, 1] == 9
