@@ -158,19 +158,22 @@ def _beta_handles(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def robust(columns: np.ndarray, slopes: np.ndarray, y: np.ndarray, spread: np.ndarray | None = None, rounds: int = 12) -> tuple[np.ndarray, float]:
     """Coefficients c of y = columns c (its slope is slopes c) with Cauchy weights, and what is left over.
 
-    Residuals are taken across the curve, not along y: the steep sides must not count more than the front. spread: prior standard deviations of c about 0,
-    in mm; the prior counts as much as the teeth are scattered, so that teeth on a curve give that curve.
+    Residuals are taken across the curve, not along y: the steep sides must not count more than the front. spread: prior standard deviations of c about 0, in
+    mm; the prior counts as much as the teeth are scattered round the free fit, so that teeth on a curve give that curve.
     """
     weight, steep, cost, scatter = np.ones(len(y)), np.ones(len(y)), np.inf, 0.0
     spread = np.full(columns.shape[1], np.inf) if spread is None else spread[:columns.shape[1]]
-    for _ in range(rounds):
+    for k in range(2 * rounds):  # free first, which tells the scatter, then with the prior
         root = np.sqrt(weight) / steep
         rows = np.concatenate([columns * root[:, None], np.diag(scatter / spread)])
         solution = np.linalg.lstsq(rows, np.concatenate([y * root, np.zeros(len(spread))]), rcond=None)[0]
         steep = np.hypot(1, slopes @ solution)
         rest = (y - columns @ solution) / steep
-        scatter = 1.4826 * float(np.median(np.abs(rest))) * np.sqrt(len(y) / max(len(y) - len(spread), 1))
         weight, cost = 1 / (1 + (rest / KNEE_MM)**2), float(np.log1p((rest / KNEE_MM)**2).sum())
+        if k == rounds - 1:
+            if np.isinf(spread).all():
+                break
+            scatter = 1.4826 * float(np.median(np.abs(rest))) * np.sqrt(len(y) / max(len(y) - len(spread), 1))
     return solution, cost
 
 

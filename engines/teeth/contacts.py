@@ -12,7 +12,7 @@ import numpy as np
 
 from engines.job import Job
 from engines.teeth import solid
-from engines.teeth.case import JAWS, Case, Poses, jaw, order
+from engines.teeth.case import JAWS, Case, Poses, jaw, order, side
 from engines.teeth.distance import Field, Fields, Surface, field, samples_of
 from engines.teeth.mesh import Mesh
 
@@ -113,8 +113,7 @@ class Contacts:
         for k, number in enumerate(missing):
             if job is not None:
                 job.progress(k, len(missing), "Preparing contacts")
-            tooth = self.case.teeth[number]
-            self._bodies[number] = body(tooth.mesh.moved(np.linalg.inv(tooth.frame)))
+            self._bodies[number] = body(self.case.teeth[number].mesh.moved(np.linalg.inv(self._axes(number))))
         if self._packed is None and self.numbers:
             bodies = [self._bodies[number] for number in self.numbers]
             most = max(entry.groups.shape[1] for entry in bodies)
@@ -128,8 +127,12 @@ class Contacts:
         return self._packed[0]
 
     def frames(self, poses: Poses) -> dict[int, np.ndarray]:
-        """Where the frame of every tooth that has a pose stands, [4, 4]; teeth without one are not in the mouth."""
-        return {number: poses[number] @ self.case.teeth[number].frame for number in self.numbers if number in poses}
+        """Where the axes of every tooth that has a pose stand, [4, 4], x to mesial; teeth without one are not in the mouth."""
+        return {number: poses[number] @ self._axes(number) for number in self.numbers if number in poses}
+
+    def _axes(self, number: int) -> np.ndarray:
+        """The frame with x to mesial on both sides (left-handed on one): a mirrored case then has the same bodies, and mirrored contacts."""
+        return self.case.teeth[number].frame @ np.diag([side(number), 1.0, 1.0, 1.0])
 
     def sphere(self, number: int, poses: Poses) -> tuple[np.ndarray, float]:
         """A ball that holds the tooth: its centre [3] in the world and its radius, mm."""

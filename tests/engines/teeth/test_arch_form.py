@@ -42,7 +42,7 @@ def test_a_polynomial_fit_recovers_a_known_asymmetric_arch_in_spite_of_two_teeth
     points[4] += (0, 6)
     points[8] -= (0, 4)
     off = np.abs(np.diff([arch_form.curve(arch_form.fitted(*standing(points), "upper")).points[:, 1], arch_form.curve(exact).points[:, 1]], axis=0))
-    assert off.max() < .35 and off.mean() < .12
+    assert off.max() < .35 and off.mean() < .2
 
 
 @pytest.mark.parametrize("kind", ["beta", "polynomial", "free"])
