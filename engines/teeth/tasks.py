@@ -1,6 +1,6 @@
 """Long work of the Teeth workspace for the background lane: frozen, picklable, done with the workspace's engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,21 @@ class FitTask:
         fitted = arch_fit.fit(case, poses, (self.form,), (self.form.jaw,), strength=self.strength, locked=plan.locked,
                               contacts=engine.contacts(request, job), job=job)
         return moves_of(case, {number: fitted[number] for number in case.of(self.form.jaw) if number in poses and number not in plan.locked})
+
+
+@dataclass(frozen=True)
+class OverlayTask:
+    """A later scan over the teeth where the moves put them (later_scan.LaidOver)."""
+
+    request: TeethRequest
+    moves: tuple[tuple[int, Move], ...]
+    path: str
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
+        from engines.teeth import later_scan
+
+        case = engine.shaped(self.request, job)
+        return later_scan.lay_over(case, poses_of(case, replace(self.request.plan, moves=self.moves)), Path(self.path), job)
 
 
 @dataclass(frozen=True)

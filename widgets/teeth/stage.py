@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth.case import JAWS, Case, Poses
+from engines.teeth.case import jaw as jaw_of
 from engines.teeth.moves import pivot
 from engines.teeth.outcome import Outcome
 from widgets import tokens
@@ -27,6 +28,7 @@ SWITCH_ROWS = (("ghost", "Start as a ghost (G)"), ("split", "Before and after si
                ("angle", "Angle (Shift+R)"))
 NUDGES = {Qt.Key.Key_Right: ("mesial", 1), Qt.Key.Key_Left: ("mesial", -1), Qt.Key.Key_Up: ("buccal", 1), Qt.Key.Key_Down: ("buccal", -1),
           Qt.Key.Key_PageUp: ("extrusion", 1), Qt.Key.Key_PageDown: ("extrusion", -1)}
+OVERLAY_MM = 1.0  # deviations of a later scan are coloured up to here
 TURNS = {"mesial": "rotation", "buccal": "torque", "extrusion": "tip"}  # the same keys with Alt
 
 
@@ -57,6 +59,7 @@ class Stage(QWidget):
         self._notation, self._pivot = "fdi", "crown"
         self._painted: dict[int, np.ndarray] = {}
         self._landmarks: dict[int, dict[str, np.ndarray]] = {}
+        self._laid: str | None = None  # the jaw in whose place a later scan is shown
         self._lay_out()
         self._connect()
         self.switches["labels"].setChecked(True)
@@ -125,7 +128,7 @@ class Stage(QWidget):
     # contents --------------------------------------------------------------------------------------------------------
     def show_case(self, case: Case, fit: bool = True) -> None:
         """Other meshes: everything is set anew, and the view fitted where it is another case."""
-        self.case, self._gums, self._painted = case, {}, {}
+        self.case, self._gums, self._painted, self._laid = case, {}, {}, None
         for scene in (self.scene, self._start):
             self._fill(scene, case)
         if fit:
@@ -158,7 +161,7 @@ class Stage(QWidget):
             return
         still = all(np.array_equal(pose, np.eye(4)) for pose in poses.values())
         for jaw, gum in self.case.gums.items():
-            if not len(gum.faces) or (still and jaw not in self._gums):
+            if jaw == self._laid or not len(gum.faces) or (still and jaw not in self._gums):
                 continue
             if jaw not in self._gums:
                 self._gums[jaw] = GumFollow(gum, self.case.of(jaw))
@@ -193,6 +196,25 @@ class Stage(QWidget):
             for number, distances in outcome.occlusogram.items():
                 self._painted[number] = distances
                 self.scene.set_paint(number, colour_maps.occlusogram(distances))
+
+    def show_overlay(self, laid: Any) -> None:
+        """A later scan over the teeth, its distance from them as colours; Escape or another case takes it away."""
+        middle = float(laid.scan.vertices[:, 2].mean()) - float(np.mean([pose[2, 3] + self.case.teeth[n].centre[2] for n, pose in self._poses.items()]))
+        jaws = {jaw_of(number) for number in laid.overlay.teeth}
+        self._laid = next(iter(jaws)) if len(jaws) == 1 else "upper" if middle > 0 else "lower"
+        self.scene.set_gum(self._laid, laid.scan, stone=True)
+        self.scene.set_paint(self._laid, colour_maps.displacement(np.abs(laid.overlay.deviation), OVERLAY_MM))
+        self.legend.setText(f"{laid.spoken()}. Dark 0 to bright {OVERLAY_MM:.0f} mm; Esc takes the scan away")
+
+    def leave_overlay(self) -> bool:
+        """The gum comes back. False where no scan lies over the teeth."""
+        if self._laid is None or self.case is None:
+            return False
+        self.scene.set_gum(self._laid, self.case.gums.get(self._laid))
+        self._laid = None
+        self._follow(self._poses)
+        self._say_legend()
+        return True
 
     def show_marks(self, marks: tuple[tuple[str, np.ndarray], ...]) -> None:
         """(name, [1, 3] a point or [N, 3] a line) in the world."""
@@ -358,7 +380,7 @@ class Stage(QWidget):
 
     def escape(self) -> bool:
         """Gives up a drag or a tool. False where there was none."""
-        if any([layer.cancel() for layer in reversed(self.view.layers)]):
+        if any([layer.cancel() for layer in reversed(self.view.layers)]) or self.leave_overlay():
             return True
         for name in ("ruler", "angle"):
             if self.switches[name].isChecked():

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 from engines.teeth import editing, fdi
 from engines.teeth import samples as shipped
 from engines.teeth.case import Case, Poses
+from engines.teeth.moves import Move
 from engines.teeth.outcome import Ask, Outcome
 from engines.teeth.poses import poses_of
 from engines.teeth.request import SAMPLE, CaseSource, Plan, TeethRequest
@@ -138,7 +139,8 @@ class TeethWorkspace(QWidget):
             "teeth.reset": lambda: self.edit(editing.reset(self.plan, self.selected), "reset"),
             "teeth.fit": self.work.fit, "teeth.stages": self.work.make_stages, "teeth.plans": self._other_plan,
             "teeth.orient": self.opening.orient, "teeth.segment": self.opening.segment,
-            "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan}
+            "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan,
+            "teeth.overlay": self.work.ask_overlay}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
@@ -225,18 +227,22 @@ class TeethWorkspace(QWidget):
             self.arches.show(self.case, request)
         self._show_selection()
 
+    def shown_moves(self) -> tuple[tuple[int, Move], ...]:
+        """Where the timeline stands, as movements from the start."""
+        line, plan = self.stage.timeline, self.plan
+        if line.share >= 1:
+            return plan.moves
+        if self.work.staging is not None:
+            return tuple((number, self.work.staging.move(number, line.line.place)) for number, _ in plan.moves if number not in plan.extracted)
+        return tuple((number, move.scaled(line.share)) for number, move in plan.moves)
+
     def show_place(self) -> None:
         """The teeth where the timeline stands: at a stage, part of the way, or planned."""
         if self.case is None:
             return
         request, line = self._document.request, self.stage.timeline
         share, plan = line.share, request.plan
-        if share >= 1:
-            poses = poses_of(self.case, plan)
-        elif self.work.staging is not None:
-            poses = self.work.staging.poses(self.case, line.line.place)
-        else:
-            poses = poses_of(self.case, replace(plan, moves=tuple((n, move.scaled(share)) for n, move in plan.moves)))
+        poses = poses_of(self.case, replace(plan, moves=self.shown_moves()))
         other = request.plans[1 - request.active] if len(request.plans) == 2 else None
         self.stage.show_poses(poses, plan.extracted, poses_of(self.case, other) if other is not None else None)
         self.stage.set_editable(share >= 1)

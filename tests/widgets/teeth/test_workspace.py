@@ -293,3 +293,23 @@ def test_another_number_for_a_tooth_swaps_with_the_one_that_has_it(bench):
     assert bench.workspace.case.teeth[12].mesh is mesh and 11 in bench.workspace.case.teeth
     bench.workspace.controls.chart.renumbered.emit(12, 11)
     assert bench.workspace.case.teeth[11].mesh is mesh and bench.document.request.case.renumbered == ()
+
+
+def test_a_later_scan_is_laid_over_the_stage_in_sight(bench, tmp_path):
+    from engines.teeth import mesh_files
+    from engines.teeth.mesh import Mesh
+    from engines.teeth.moves import exp
+
+    bench.workspace.edit(bench.plan.with_move(11, Move(buccal=2.0)), "move")
+    teeth = bench.workspace.case.of("upper")
+    parts = [tooth.mesh for tooth in teeth.values()]  # the patient's teeth have not moved
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in parts)])
+    turn = np.eye(4)
+    turn[:3, :3], turn[:3, 3] = exp(np.array([.2, -.1, .4])), (30, 5, -12)
+    whole = Mesh(np.concatenate([mesh.vertices for mesh in parts]), np.concatenate([mesh.faces + k for mesh, k in zip(parts, starts, strict=False)]))
+    mesh_files.write(whole.moved(turn), tmp_path / "later_upper.stl")
+    bench.workspace.work.overlay(str(tmp_path / "later_upper.stl"))
+    bench.background.work()
+    words = bench.workspace.stage.legend.text()
+    assert words.startswith("later_upper.stl laid on") and "farthest off: 11" in words
+    assert bench.workspace.escape() and bench.workspace.stage._laid is None
