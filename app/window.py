@@ -405,9 +405,10 @@ class Window(QMainWindow):
         self.job_row.set_machine(text)
 
     def facts(self) -> dict[str, object]:
-        """What a bug report adds: the workspace and its request."""
+        """What a bug report adds: the workspace and its request, without what belongs to a person."""
         name = self.keeper.active
-        return {"workspace": name, "request": self._rows[name].wrap(self.documents[name].request)}
+        request = self.documents[name].request
+        return {"workspace": name, "request": self._rows[name].wrap(request.anonymous() if hasattr(request, "anonymous") else request)}
 
     def resizeEvent(self, event) -> None:  # noqa: N802
         super().resizeEvent(event)
