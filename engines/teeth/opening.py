@@ -16,6 +16,7 @@ from engines.teeth import archives, case_folder, crown_geometry, fdi, frames, nu
 from engines.teeth.case import JAWS, Case, Poses, Question, Tooth, jaw
 from engines.teeth.mesh import Mesh
 from engines.teeth.pieces import Piece
+from engines.teeth.topology import open_edges
 from engines.teeth.units import MM
 
 AXES = "as found"  # the guess of an orientation question
@@ -263,7 +264,7 @@ def describe(case: Case) -> dict:
         box = np.ptp(tooth.mesh.vertices.astype(np.float64) @ tooth.frame[:3, :3], axis=0)
         teeth[str(number)] = {"name": fdi.name(number), "file": tooth.source, "triangles": len(tooth.mesh.faces),
                               "size_mm": [round(float(side), 2) for side in box],
-                              "closed": not len(crown_geometry.open_edges(tooth.mesh)), "centre_mm": [round(float(x), 2) for x in tooth.centre],
+                              "closed": not len(open_edges(tooth.mesh.faces)), "centre_mm": [round(float(x), 2) for x in tooth.centre],
                               "landmarks": len(tooth.landmarks)}
     jaws: dict[str, dict] = {}
     shapes: list[tuple[str, Callable[[str], Mesh | None]]] = [("gum_triangles", case.gums.get), ("scan_triangles", case.scans.get)]

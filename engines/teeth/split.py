@@ -7,7 +7,7 @@ import numpy as np
 from engines.job import EngineError
 from engines.teeth.islands import GUM, tidy
 from engines.teeth.mesh import Mesh
-from engines.teeth.surface import adjacent, proper, weld
+from engines.teeth.topology import adjacent, codes, directed, proper, weld
 
 ROUNDS, STEP = 3, 0.5  # how often and how far a border vertex goes to the middle of its neighbours on the border
 
@@ -57,8 +57,8 @@ def split(mesh: Mesh, labels: np.ndarray, smooth: bool = True) -> Split:
 
 def _straight_cuts(points: np.ndarray, faces: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Vertices on a cut between two labels go along the surface towards the middle of their two neighbours on the cut; where three labels meet they stay."""
-    pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
-    code, owner = pairs[:, 0] * len(points) + pairs[:, 1], np.tile(labels, 3)
+    pairs = np.sort(directed(faces), axis=1)
+    code, owner = codes(pairs), np.tile(labels, 3)
     order = np.argsort(code, kind="stable")
     cut = np.flatnonzero((np.diff(code[order]) == 0) & (np.diff(owner[order]) != 0))
     edges = pairs[order[cut]]
