@@ -28,7 +28,8 @@ def test_universal_names_and_bad_arguments(vernier, tmp_path):
 def test_inspect_tells_what_is_in_a_case_and_what_is_in_doubt(vernier, tmp_path):
     vernier("teeth", "generate", "--out", tmp_path / "case", "--preset", "crowding", "--numbering", "universal")
     status, said = vernier("teeth", "inspect", tmp_path / "case")
-    assert status == 0 and said["jaws"]["upper"]["teeth"] == 14 and said["numbering"] == "universal" and said["numbering_confidence"] == 1 and said["units"] == "mm" and said["reference"] is True
+    assert status == 0 and said["jaws"]["upper"]["teeth"] == 14 and said["numbering"] == "universal" and said["numbering_confidence"] == 1
+    assert said["units"] == "mm" and said["reference"] is True
     assert said["teeth"]["11"]["file"] == "8.stl" and said["teeth"]["11"]["landmarks"] > 5 and not said["notices"] and not said["questions"]
     (tmp_path / "case/case.json").unlink()
     (tmp_path / "case/8.stl").write_bytes(b"solid cut")
