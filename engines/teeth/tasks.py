@@ -23,7 +23,7 @@ class StageTask:
         from engines.teeth.stages import stage
 
         request = self.request
-        return stage(engine.shaped(request, job), request.plan, request.limits, request.tolerance_mm, job)
+        return stage(engine.case(request, job), request.plan, request.limits, request.tolerance_mm, job)
 
 
 @dataclass(frozen=True)
@@ -95,5 +95,5 @@ class ExportTask:
 
         request = self.request
         what = export.Export(patient=None if self.anonymous else request.patient)
-        case = engine.shaped(request, job)
+        case = engine.case(request, job)
         return export.export(case, request.plan, StageTask(request).carry_out(engine, job), request.limits, Path(self.folder), what, job)

@@ -10,7 +10,6 @@ import pytest
 from engines.job import Cancelled, EngineError, Job
 from engines.teeth import case, dentition, film, report
 from engines.teeth.case import Case
-from engines.teeth.closing import volume, watertight
 from engines.teeth.export import PARTS, Export, anonymous, export, movements_csv, read_movements
 from engines.teeth.look import NOTE, VIEWS
 from engines.teeth.measures import measure
@@ -21,6 +20,7 @@ from engines.teeth.poses import poses_of
 from engines.teeth.rendering import Pictures, Scene
 from engines.teeth.request import Limits, Patient, Plan, Reduction, TeethRequest, wrap
 from engines.teeth.stages import Staging, stage
+from engines.teeth.topology import volume_mm3, watertight
 
 PATIENT = Patient("Rosalind Quux", "1920-07-25", "Allergic to larch; prefers mornings.")
 HASH = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
@@ -63,7 +63,7 @@ def test_models_and_teeth_of_every_stage_are_there_and_the_models_are_closed(tmp
     assert told["stages"] == staged().count == 3
     for k in range(4):
         model = stl(out / f"models/stage_{k:02d}_lower.stl")
-        assert watertight(model) and volume(model) > 1000
+        assert watertight(model) and volume_mm3(model) > 1000
         assert {p.name for p in (out / f"teeth/stage_{k:02d}").iterdir()} == {f"{n}.stl" for n in opened().teeth}
     last = opened().teeth[31].mesh.moved(poses_of(opened(), plan())[31])
     for name in ("teeth/stage_03/31.stl", "final/31.stl"):
