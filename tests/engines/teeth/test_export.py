@@ -107,7 +107,7 @@ def test_an_anonymous_export_names_nobody(tmp_path, monkeypatch):
     monkeypatch.setattr("engines.teeth.export.PICTURE", (120, 80))
     _, out = written(tmp_path, *(part for part in PARTS if part not in ("film", "teeth")))
     held = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
-    for word in ("Quux", "Rosalind", "1920", "larch", str(tmp_path)):
+    for word in ("Quux", "Rosalind", "1920-07-25", "larch", str(tmp_path)):
         assert word.encode() not in held and not [path for path in out.rglob("*") if word in path.name]
     values = json.loads((out / "plan.json").read_text())
     assert set(values["inputs"]) == {f"input-{k}.stl" for k in range(1, 7)} and set(values["inputs"].values()) == set(opened().hashes.values())
