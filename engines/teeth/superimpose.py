@@ -15,8 +15,7 @@ from engines.job import EngineError, Job
 from engines.teeth.case import Case, Poses
 from engines.teeth.clearance import surface
 from engines.teeth.mesh import Mesh
-from engines.teeth.moves import exp
-from engines.teeth.registration import kabsch
+from engines.teeth.registration import kabsch, plane_step
 
 KEPT = 0.8  # of the pairs
 STILL_MM = 0.15  # mean movement up to which a tooth counts as unmoved
@@ -115,7 +114,7 @@ def _points_to_points(few: np.ndarray, tree: Any, matrix: np.ndarray) -> tuple[f
 
 def _points_to_planes(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray, matrix: np.ndarray, job: Job) -> tuple[float, np.ndarray]:
     """rms off the planes of the kept pairs and the matrix, when it no longer changes."""
-    off, step = np.zeros(1), np.ones(6)
+    off = np.zeros(1)
     for _ in range(ROUNDS):
         job.check()
         moved = few @ matrix[:3, :3].T + matrix[:3, 3]
@@ -123,20 +122,11 @@ def _points_to_planes(few: np.ndarray, tree: Any, points: np.ndarray, normals: n
         kept = distance <= np.quantile(distance, KEPT)
         p, q, n = moved[kept], points[nearest[kept]], normals[nearest[kept]]
         off = ((p - q) * n).sum(1)
-        middle = p.mean(0)
-        step = np.linalg.lstsq(np.concatenate([np.cross(p - middle, n), n], 1), -off, rcond=None)[0]
-        change = _rigid(step, middle)
+        change = plane_step(p, q, n)
         matrix = change @ matrix
-        if np.abs(step[:3]).max() < 1e-7 and np.abs(step[3:]).max() < 1e-6:
+        if np.abs(change - np.eye(4)).max() < 1e-6:
             break
     return float(np.sqrt((off**2).mean())), matrix
-
-
-def _rigid(step: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    change = np.eye(4)
-    change[:3, :3] = exp(step[:3])
-    change[:3, 3] = middle + step[3:] - change[:3, :3] @ middle
-    return change
 
 
 def _apart(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray) -> float:
