@@ -49,7 +49,10 @@ def open_plan(path: Path, case: Case) -> OpenedPlan:
     if found.plan:
         try:
             plan = request.plan_of(found.plan)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if "vernier" in values:  # what was planned beside the matrices must not get lost
+                raise EngineError(f"{path.name}: its plan cannot be read: {error}.",
+                                  "Use a file that Vernier saved, or remove the part named plan.") from error
             notices.append(f"What {path.name} says beside its matrices (extractions, reductions, spans) cannot be read; the matrices were used.")
     meant = poses_of(case, plan)
     changed = {number: pose for number, pose in found.poses.items() if number in meant and np.abs(pose - meant[number]).max() > SAME}

@@ -16,7 +16,7 @@ from engines.teeth.case import Case, Poses
 from engines.teeth.clearance import surface
 from engines.teeth.mesh import Mesh
 from engines.teeth.moves import exp
-from engines.teeth.registration import kabsch
+from engines.teeth.registration import kabsch, plane_step
 
 KEPT = 0.8  # of the pairs
 STILL_MM = 0.15  # mean movement up to which a tooth counts as unmoved
@@ -71,7 +71,7 @@ def superimpose(case: Case, poses: Poses, scan: Mesh, anchors: tuple[int, ...] =
     middle = points.mean(0)
     for _, start in tried[:FOLLOWED]:  # the palate turns the axes by some degrees, and from there every tooth meets its neighbour
         job.check()
-        tried = tried + [_points_to_points(few, coarse, _rigid(np.append(np.deg2rad(angle) * axis, np.zeros(3)), middle) @ start)
+        tried = tried + [_points_to_points(few, coarse, _turned(np.deg2rad(angle) * axis, middle) @ start)
                          for axis in np.eye(3) for angle in NEARBY_DEG]
     tried.sort(key=lambda found: found[0])
     # a few rounds on a thin scan may rank a turn that is one tooth off first: the best few are followed to their ends
@@ -154,25 +154,24 @@ def _points_to_points(sample: _Sample, target: _Target, matrix: np.ndarray) -> t
 
 def _points_to_planes(sample: _Sample, target: _Target, matrix: np.ndarray, job: Job) -> tuple[float, np.ndarray]:
     """rms off the planes of the kept pairs, more where few points found one, and the matrix, when it no longer changes."""
-    off, step, share = np.zeros(1), np.ones(6), 1.0
+    off, share = np.zeros(1), 1.0
     for _ in range(ROUNDS):
         job.check()
         p, q, n, share = target.pairs(sample, matrix)
         off = ((p - q) * n).sum(1)
-        middle = p.mean(0)
-        step = np.linalg.lstsq(np.concatenate([np.cross(p - middle, n), n], 1), -off, rcond=None)[0]
-        change = _rigid(step, middle)
+        change = plane_step(p, q, n)
         matrix = change @ matrix
-        if np.abs(step[:3]).max() < 1e-7 and np.abs(step[3:]).max() < 1e-6:
+        if np.abs(change - np.eye(4)).max() < 1e-6:
             break
     return float(np.sqrt((off**2).mean())) / max(share, .01), matrix
 
 
-def _rigid(step: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    change = np.eye(4)
-    change[:3, :3] = exp(step[:3])
-    change[:3, 3] = middle + step[3:] - change[:3, :3] @ middle
-    return change
+def _turned(vector: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """[4, 4]: a turn about a point, by a rotation vector in rad."""
+    made = np.eye(4)
+    made[:3, :3] = exp(vector)
+    made[:3, 3] = middle - made[:3, :3] @ middle
+    return made
 
 
 def _apart(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray) -> float:
