@@ -286,6 +286,7 @@ class Window(QMainWindow):
     def _ask_open(self) -> None:
         dialog = QFileDialog(self, "Open", self.settings.folder, FILTER)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setOption(QFileDialog.Option.HideNameFilterDetails)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
         self._present(dialog)
 

@@ -29,6 +29,7 @@ SWITCH_ROWS = (("ghost", "Start as a ghost (G)"), ("split", "Before and after si
 NUDGES = {Qt.Key.Key_Right: ("mesial", 1), Qt.Key.Key_Left: ("mesial", -1), Qt.Key.Key_Up: ("buccal", 1), Qt.Key.Key_Down: ("buccal", -1),
           Qt.Key.Key_PageUp: ("extrusion", 1), Qt.Key.Key_PageDown: ("extrusion", -1)}
 OVERLAY_MM = 1.0  # deviations of a later scan are coloured up to here
+UNMOVED_MM = 0.005
 TURNS = {"mesial": "rotation", "buccal": "torque", "extrusion": "tip"}  # the same keys with Alt
 
 
@@ -273,9 +274,9 @@ class Stage(QWidget):
             self._use_tool()
         else:
             self._clear_paint()
-            self._paint_distance()
             self.asked.emit("occlusion")
         self._say_legend()
+        self._paint_distance()  # with a legend that names the largest
 
     def _use_tool(self) -> None:
         tool = next((name for name in ("ruler", "angle") if self.switches[name].isChecked()), "select")
@@ -286,9 +287,10 @@ class Stage(QWidget):
         for name in ("ruler", "angle"):
             self.switches[name].setChecked(False)
         self.view.use(tool)
+        self._show_labels()
 
     def _show_labels(self) -> None:
-        shown = self.switches["labels"].isChecked()
+        shown = self.switches["labels"].isChecked() and self.view.tools.tool not in ("point", "brush")  # clicks have numbers of their own
         for view in (self.views.first, self.view):
             view.labels.text = (lambda number: numbered(number, self._notation)) if shown else None
             view.update()
@@ -309,6 +311,9 @@ class Stage(QWidget):
             points = self.case.teeth[number].mesh.vertices.astype(np.float64)
             far[number] = np.linalg.norm(points @ pose[:3, :3].T + pose[:3, 3] - points, axis=1)
         top = max((float(values.max(initial=0)) for values in far.values()), default=0.0)
+        if top < UNMOVED_MM:  # all of the darkest colour would say less than the enamel does
+            self._clear_paint()
+            return self.legend.setText("Displacement: nothing has moved")
         for number, values in far.items():
             self._painted[number] = values
             self.scene.set_paint(number, colour_maps.displacement(values, max(top, 0.1)))

@@ -29,6 +29,7 @@ from widgets.teeth.work import Work
 
 WIDTH_PX = 320
 REST_MS = 120  # after so long without a change the whole request is measured
+NUDGE_MS = 1000  # nudges of one kind that follow each other within so long are one undo step
 VIEWS = ("front", "right", "left", "upper", "lower", "back")
 
 
@@ -59,6 +60,11 @@ class TeethWorkspace(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._settle)
+        self._nudged = ""
+        self._nudging = QTimer(self)
+        self._nudging.setSingleShot(True)
+        self._nudging.setInterval(NUDGE_MS)
+        self._nudging.timeout.connect(self._end_nudge)
         self._lay_out()
         self._connect()
         self._show_request(document.request)
@@ -336,7 +342,16 @@ class TeethWorkspace(QWidget):
     def _nudge(self, field: str, steps: float) -> None:
         if self.case is not None and self.selected:
             self.stage.timeline.to_planned()
-            self.edit(editing.nudged(self.case, self.plan, self.selected, field, steps, self._pivot), "nudge", "nudge")
+            if field != self._nudged:
+                self._document.end_gesture()
+            self._nudged = field
+            self._nudging.start()
+            self.edit(editing.nudged(self.case, self.plan, self.selected, field, steps, self._pivot), f"nudge {field}", "nudge")
+
+    def _end_nudge(self) -> None:
+        """The keys have rested: the next one begins another undo step."""
+        self._nudged = ""
+        self._document.end_gesture()
 
     def _begin_drag(self) -> None:
         self.stage.timeline.to_planned()

@@ -136,6 +136,36 @@ def test_keys_nudge_in_the_tooths_own_axes(bench):
     assert (move.mesial, move.extrusion, move.torque) == (pytest.approx(.1), pytest.approx(.01), pytest.approx(1))
 
 
+def test_nudges_of_one_kind_are_one_step_and_another_kind_or_a_rest_begins_the_next(bench):
+    bench.workspace.pick(46, False)
+    view, stack = bench.workspace.stage.view, bench.document.undo_stack
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Up):
+        QTest.keyClick(view, key)
+    assert stack.count() == 2
+    bench.workspace._nudging.timeout.emit()
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    assert stack.count() == 3
+    stack.undo()
+    stack.undo()
+    assert bench.plan.move(46) == Move(mesial=.2)
+
+
+def test_marks_that_belong_to_no_jaw_show_beside_one_jaw_too(bench):
+    stage = bench.workspace.stage
+    stage.show_marks((("17", np.zeros((1, 3))),))
+    for _ in range(3):
+        assert stage.view.marks._shown(stage.view.marks.marks[0])
+        stage.next_jaws()
+
+
+def test_colours_of_displacement_say_when_nothing_has_moved(bench):
+    bench.do("distance", True)
+    assert "nothing has moved" in bench.workspace.stage.legend.text() and not bench.workspace.stage._painted
+    bench.workspace.pick(11, False)
+    bench.workspace.tooth.changed.emit("buccal", 1.0)
+    assert "bright 1.0 mm" in bench.workspace.stage.legend.text() and 11 in bench.workspace.stage._painted
+
+
 def test_locked_teeth_stay_and_extracted_ones_go(bench):
     bench.workspace.select((11, 14))
     bench.do("lock")
