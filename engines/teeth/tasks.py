@@ -84,16 +84,17 @@ class OverlayTask:
 
 @dataclass(frozen=True)
 class ExportTask:
-    """The plan with its stages, every part of it, into a folder that is empty or not there yet; export.export's facts."""
+    """The plan with its stages into a folder that is empty or not there yet; export.export's facts. parts: export.PARTS; empty = all."""
 
     request: TeethRequest
     folder: str
     anonymous: bool = True
+    parts: tuple[str, ...] = ()
 
     def carry_out(self, engine: "TeethEngine", job: Job) -> dict[str, Any]:
         from engines.teeth import export
 
         request = self.request
-        what = export.Export(patient=None if self.anonymous else request.patient)
+        what = export.Export(self.parts or export.PARTS, patient=None if self.anonymous else request.patient)
         case = engine.case(request, job)
         return export.export(case, request.plan, StageTask(request).carry_out(engine, job), request.limits, Path(self.folder), what, job)
