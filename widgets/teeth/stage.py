@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth.case import JAWS, Case, Poses
 from engines.teeth.case import jaw as jaw_of
@@ -28,6 +28,7 @@ SWITCH_ROWS = (("ghost", "Start as a ghost (G)"), ("split", "Before and after si
                ("angle", "Angle (Shift+R)"))
 NUDGES = {Qt.Key.Key_Right: ("mesial", 1), Qt.Key.Key_Left: ("mesial", -1), Qt.Key.Key_Up: ("buccal", 1), Qt.Key.Key_Down: ("buccal", -1),
           Qt.Key.Key_PageUp: ("extrusion", 1), Qt.Key.Key_PageDown: ("extrusion", -1)}
+NARROW_PX = 780  # of the picture, below which the toolbar is short of room
 OVERLAY_MM = 1.0  # deviations of a later scan are coloured up to here
 UNMOVED_MM = 0.005
 TURNS = {"mesial": "rotation", "buccal": "torque", "extrusion": "tip"}  # the same keys with Alt
@@ -73,12 +74,23 @@ class Stage(QWidget):
         bar = QHBoxLayout()
         bar.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_S)
         bar.setSpacing(tokens.SPACE_XS)
+        self.view_buttons: list[QPushButton] = []
         for view, word, key in VIEW_ROWS:
             button = QPushButton(word)
             button.setObjectName("toggle")
             button.setToolTip(f"{word} ({key})")
             button.clicked.connect(lambda _=False, view=view: self.look(view))
             bar.addWidget(button)
+            self.view_buttons.append(button)
+        self.view_menu = QPushButton("View")
+        self.view_menu.setObjectName("toggle")
+        self.view_menu.setToolTip("Standard views (1 to 6)")
+        menu = QMenu(self.view_menu)
+        for view, word, key in VIEW_ROWS:
+            menu.addAction(f"{word}\t{key}", lambda view=view: self.look(view))
+        self.view_menu.setMenu(menu)
+        self.view_menu.hide()
+        bar.addWidget(self.view_menu)
         self.jaws = QPushButton("Both jaws")
         self.jaws.setObjectName("toggle")
         self.jaws.setToolTip("Upper, lower or both jaws (J)")
@@ -357,6 +369,14 @@ class Stage(QWidget):
     def picture(self, width: int, height: int) -> Any:
         """A QImage of the view as it is."""
         return self.view.picture(width, height)
+
+    def resizeEvent(self, event) -> None:  # noqa: N802
+        """Where the six views have no room for their words, one button with a menu stands for them."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_PX
+        self.view_menu.setVisible(narrow)
+        for button in self.view_buttons:
+            button.setVisible(not narrow)
 
     # strips ----------------------------------------------------------------------------------------------------------
     def add_strip(self, strip: QWidget) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtTest import QTest
 
 from app.documents import Document
@@ -346,3 +347,12 @@ def test_a_later_scan_is_laid_over_the_stage_in_sight(bench, tmp_path):
     words = bench.workspace.stage.legend.text()
     assert words.startswith("later_upper.stl laid on") and "farthest off: 11" in words
     assert bench.workspace.escape() and bench.workspace.stage._laid is None
+
+
+def test_a_narrow_picture_has_one_button_for_all_views(bench, qtbot):
+    stage = bench.workspace.stage
+    for width, narrow in ((1000, False), (600, True)):
+        stage.resize(width, 500)
+        stage.resizeEvent(QResizeEvent(stage.size(), stage.size()))
+        assert stage.view_menu.isHidden() is not narrow and all(button.isHidden() is narrow for button in stage.view_buttons)
+    assert [action.text().split("\t")[0] for action in stage.view_menu.menu().actions()] == ["Front", "Right", "Left", "Upper", "Lower", "Back"]
