@@ -77,6 +77,9 @@ def _reader(data: bytes, name: str) -> Callable[[bytes, str], Surface]:
     raise EngineError(f"{name} does not hold a mesh that can be read.", AGAIN)
 
 
+TEXT = frozenset(b"\t\n\r" + bytes(range(32, 127)))
+
+
 def _is_ascii_stl(data: bytes) -> bool:
     return data[:512].lstrip().startswith(b"solid") and b"facet" in data[:4096] and b"\0" not in data[:512]
 
@@ -91,6 +94,9 @@ def _read_stl(data: bytes, name: str) -> Surface:
 def binary_stl(data: bytes, name: str) -> Surface:
     """A binary STL; bytes after the last triangle are left out."""
     count = int.from_bytes(data[80:84], "little")
+    head = data[:512]
+    if b"\n" in head and all(byte in TEXT for byte in head):  # a binary file has zeros and odd bytes in its first triangles
+        raise EngineError(f"{name} is no STL file: it holds text.", "Export the scan as STL, PLY or OBJ.")
     if len(data) < 84 or len(data) < 84 + 50 * count:
         raise EngineError(f"{name} is cut short: {max(len(data) - 84, 0) // 50:,} of {count:,} triangles are there.", AGAIN)
     if count == 0 and len(data) > 84:

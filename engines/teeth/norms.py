@@ -33,7 +33,7 @@ class Norm:
         off = self.deviation(value)
         if self.mean is not None:
             return f"{off:+.1f} sd"
-        return "normal" if off == 0 else f"{abs(off):.1f} {unit} {'above' if off > 0 else 'below'} normal"
+        return "normal" if abs(off) < 0.05 else f"{abs(off):.1f} {unit} {'above' if off > 0 else 'below'} normal"
 
     def text(self, unit: str) -> str:
         if self.mean is not None:

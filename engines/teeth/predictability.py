@@ -20,6 +20,7 @@ class Expression:
     source: str = ""
 
 
+SHOWN = 0.05  # mm or deg: less reads as 0.0 and is no planned movement
 _NONE = Expression(None, "Predictability: none known to this program.")
 _TORQUE = Expression(.49, "About 49 % of planned torque was found expressed (Simon).", "Simon")
 _CANINE_WIDTH = Expression(.89, "About 89 % of planned upper intercanine expansion was found (Houle).", "Houle")
@@ -38,7 +39,7 @@ def marks(plan: Plan) -> dict[int, dict[str, Expression]]:
     """FDI -> kind -> figure, for the movements of a plan about which something is known; Houle's is of expansion, so of canines that go outwards."""
     made = {}
     for number, move in plan.moves:
-        known = {kind: expression(number, kind) for kind, amount in amounts(Move(), move).items() if amount > 1e-9}
+        known = {kind: expression(number, kind) for kind, amount in amounts(Move(), move).items() if amount >= SHOWN}
         known = {kind: figure for kind, figure in known.items() if figure.share is not None and (kind != "translation" or move.buccal > 0)}
         if known:
             made[number] = known

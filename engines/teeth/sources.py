@@ -20,7 +20,7 @@ def looks_dental(path: Path) -> bool:
     if path.suffix.lower() == ".json":
         try:
             with path.open("rb") as file:
-                return b'"teeth"' in file.read(HEAD_BYTES)
+                return b"vernier-tuned" not in file.read(HEAD_BYTES)  # tuned timesteps are the other kind of JSON that is opened; a spoilt plan is a plan
         except OSError:
             return False
     return path.suffix.lower() in SUFFIXES

@@ -276,6 +276,7 @@ class Stage(QWidget):
             self.scene.set_ghost({} if state else None)
         elif name == "split":
             self.views.first.setVisible(state)
+            self.moved.emit()  # the words under the picture say which half is which
             QTimer.singleShot(0, self, self._refit)  # the halves have their sizes then
         elif name == "labels":
             self._show_labels()

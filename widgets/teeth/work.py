@@ -41,6 +41,8 @@ class Work(QObject):
         if kind in self._tickets:
             self._background.cancel(self._tickets[kind][0])
         self._tickets[kind] = (self._background.submit(task), self._document.request)
+        if kind in WORDS:
+            self.writing.emit(f"{WORDS[kind]}\N{HORIZONTAL ELLIPSIS}", 0.0)
 
     def _kind(self, ticket: int) -> str | None:
         return next((kind for kind, (number, _) in self._tickets.items() if number == ticket), None)
@@ -97,6 +99,7 @@ class Work(QObject):
         self._workspace.stage.timeline.set_lanes(staging.count, lanes)
         words = f"{staging.count} stages: upper {staging.jaw_count('upper')}, lower {staging.jaw_count('lower')}."
         self._workspace.controls.staged.setText(" ".join((words, *staging.warnings)))
+        self.worked.emit(words)
         self._workspace.show_place()
 
     def settle(self, request: TeethRequest) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
+from engines.job import EngineError
 from engines.teeth import editing, fdi
 from engines.teeth import samples as shipped
 from engines.teeth.case import Case, Poses
@@ -89,6 +90,7 @@ class TeethWorkspace(QWidget):
         self._document.changed.connect(self._on_request)
         self._worker.preview.connect(self._on_outcome)
         self._worker.done.connect(self._on_outcome)
+        self._worker.failed.connect(self._go_back)
         controls = self.controls
         controls.asked.connect(self._asked)
         controls.case.sample.connect(self._open_sample)
@@ -184,6 +186,12 @@ class TeethWorkspace(QWidget):
         fresh = TeethRequest(case=source, limits=self._document.request.limits, tolerance_mm=self._document.request.tolerance_mm)
         self._document.replace(fresh, text)
 
+    def _go_back(self, error: Exception) -> None:
+        """Files that would not open leave the case that was there before in its place; the notice says what was wrong."""
+        stack = self._document.undo_stack
+        if isinstance(error, EngineError) and self.case is None and stack.undoText().startswith("open "):
+            QTimer.singleShot(0, self, stack.undo)
+
     def _open_sample(self, name: str) -> None:
         self._open(CaseSource(SAMPLE + name), f"open {name}")
 
@@ -252,7 +260,8 @@ class TeethWorkspace(QWidget):
         other = request.plans[1 - request.active] if len(request.plans) == 2 else None
         self.stage.show_poses(poses, plan.extracted, poses_of(self.case, other) if other is not None else None)
         self.stage.set_editable(share >= 1)
-        self.stage.plans.setText(f"{plan.name}, {plan.origin}" + (f"; beside it {other.name}" if other is not None else ""))
+        beside = f"left: {other.name if other is not None else 'the start'}, right: {plan.name}" if self.stage.switches["split"].isChecked() else plan.name
+        self.stage.plans.setText(f"{beside}, {plan.origin}")
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if outcome.request.case != self._document.request.case:

@@ -356,3 +356,14 @@ def test_a_narrow_picture_has_one_button_for_all_views(bench, qtbot):
         stage.resizeEvent(QResizeEvent(stage.size(), stage.size()))
         assert stage.view_menu.isHidden() is not narrow and all(button.isHidden() is narrow for button in stage.view_buttons)
     assert [action.text().split("\t")[0] for action in stage.view_menu.menu().actions()] == ["Front", "Right", "Left", "Upper", "Lower", "Back"]
+
+
+def test_files_that_do_not_open_leave_the_case_that_was_there(bench, qtbot, tmp_path):
+    (tmp_path / "scan.stl").write_text("This is a letter and no scan.\n" * 20)
+    failed = []
+    bench.lane.failed.connect(failed.append)
+    bench.workspace.edit(bench.plan.with_move(11, Move(buccal=1.0)), "move")
+    bench.workspace.open_path(tmp_path / "scan.stl")
+    assert "scan.stl" in str(failed[0]) and "text" in str(failed[0])
+    qtbot.waitUntil(lambda: bench.workspace.case is not None, timeout=5000)
+    assert bench.plan.move(11) == Move(buccal=1.0) and len(bench.workspace.case.teeth) == 28
