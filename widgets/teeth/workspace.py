@@ -188,9 +188,13 @@ class TeethWorkspace(QWidget):
 
     def _go_back(self, error: Exception) -> None:
         """Files that would not open leave the case that was there before in its place; the notice says what was wrong."""
+        if isinstance(error, EngineError) and self.case is None:
+            QTimer.singleShot(0, self, self._undo_opening)
+
+    def _undo_opening(self) -> None:
         stack = self._document.undo_stack
-        if isinstance(error, EngineError) and self.case is None and stack.undoText().startswith("open "):
-            QTimer.singleShot(0, self, stack.undo)
+        if self.case is None and stack.undoText().startswith("open "):
+            stack.undo()
 
     def _open_sample(self, name: str) -> None:
         self._open(CaseSource(SAMPLE + name), f"open {name}")
