@@ -32,7 +32,7 @@ FACTS = 18  # numbers in `facts`
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """turn [B, 3, 3], shift [B, 3]: world to case frame. centres [B, 32, 3] and frames F [B, 32, 3, 3] in the case frame; facts [B, 32, FACTS], about 1 in size.
+    """turn [B, 3, 3], shift [B, 3]: world to case frame. centres [B, 32, 3] and frames F [B, 32, 3, 3] in the case frame; facts [B, 32, FACTS].
 
     Absent slots hold zeros and identities.
     """
@@ -48,7 +48,7 @@ class Seen:
 def see(centres: np.ndarray, points: np.ndarray, mask: np.ndarray, extracted: np.ndarray | None = None) -> Seen:
     """What a batch looks like from its own arches.
 
-    centres [B, 32, 3] mm in the world; points [B, 32, P, 3] of the crowns, about their centres, in world axes; extracted [B, 32]: gone, and the gap shall close.
+    centres [B, 32, 3] mm in the world; points [B, 32, P, 3] of the crowns, about their centres, in world axes; extracted [B, 32]: their gap shall close.
     """
     gone = np.zeros_like(mask) if extracted is None else extracted & ~mask
     turn, shift = _case_frames(centres, mask)
@@ -93,7 +93,7 @@ def _robust(columns: np.ndarray, slopes: np.ndarray, y: np.ndarray, mask: np.nda
 
 
 def _curves(centres: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
-    """Per jaw: tangent [J, 16, 2] to the patient's left, lateral [J, 16] mm from tooth to curve (outwards +), s [J, 16] from the midline, half and depth [J]."""
+    """Per jaw: tangent [J, 16, 2] to the patient's left, lateral [J, 16] mm from tooth to curve (outwards +), s [J, 16] from the midline, half, depth [J]."""
     x, y = centres[..., 0], centres[..., 1]
     half = np.maximum(np.where(mask, np.abs(x), 0).max(1), 5.0)
     t = x / half[:, None]

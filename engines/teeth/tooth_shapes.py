@@ -31,7 +31,7 @@ class Shape:
 
 
 def shape(mesh: Mesh, up: np.ndarray, mirrored: bool = False, count: int = POINTS, seed: int = 0) -> Shape:
-    """up: unit vector to the biting surface. mirrored: the crown is a mirror image of one that is not; both then give mirrored numbers. ValueError without faces."""
+    """up: unit vector to the biting surface. mirrored: seen in a mirror and turned back, so that twins give mirrored numbers. ValueError without faces."""
     if len(mesh.vertices) > 2 * len(mesh.faces):  # triangles that share no corners, as STL has them
         mesh = solid.welded(mesh)
     if not len(mesh.faces):
