@@ -51,12 +51,12 @@ def see(centres: np.ndarray, points: np.ndarray, mask: np.ndarray, extracted: np
     centres [B, 32, 3] mm in the world; points [B, 32, P, 3] of the crowns, about their centres, in world axes; extracted [B, 32]: their gap shall close.
     """
     gone = np.zeros_like(mask) if extracted is None else extracted & ~mask
-    turn, shift = _case_frames(centres, mask)
+    turn, shift = case_frames(centres, mask)
     centres = np.where(mask[..., None], centres @ turn.swapaxes(1, 2) + shift[:, None], 0.0)
     points = points @ turn.swapaxes(1, 2)[:, None]
     rows = {name: values.reshape(-1, 16, *values.shape[2:]) for name, values in (("c", centres), ("m", mask))}
     line = _curves(rows["c"], rows["m"])
-    frames = _frames(line["tangent"].reshape(*mask.shape, 2))
+    frames = arch_frames(line["tangent"].reshape(*mask.shape, 2))
     frames[~mask] = np.eye(3)
     local = np.where(mask[..., None, None], points @ frames, 0.0)
     top = np.where(mask, local[..., 2].max(2), 0.0) if points.shape[2] else np.zeros(mask.shape)
@@ -65,7 +65,7 @@ def see(centres: np.ndarray, points: np.ndarray, mask: np.ndarray, extracted: np
     return Seen(mask, turn, shift, centres, frames, facts)
 
 
-def _case_frames(centres: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def case_frames(centres: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rotation and shift onto the typical dentition; identity below four teeth."""
     weight = mask / np.maximum(mask.sum(1, keepdims=True), 1)
     here, there = (weight[..., None] * centres).sum(1), weight @ TYPICAL
@@ -137,7 +137,7 @@ def _curves(centres: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
     return {"tangent": tangent, "lateral": lateral, "s": along, "half": half, "depth": np.clip(depth, 0, 80)}
 
 
-def _frames(tangent: np.ndarray) -> np.ndarray:
+def arch_frames(tangent: np.ndarray) -> np.ndarray:
     """F [B, 32, 3, 3] from tangents [B, 32, 2] to the patient's left."""
     frames = np.zeros((*tangent.shape[:2], 3, 3))
     frames[..., :2, 0] = -SIDE[:, None] * tangent

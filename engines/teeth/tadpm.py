@@ -67,6 +67,17 @@ class Batch:
     def parts(self) -> tuple[Tensor | None, ...]:
         return self.mask, self.points, self.faces, self.centres, self.frames, self.facts, self.z
 
+    def repeated(self, count: int) -> "Batch":
+        """All cases `count` times, one after the other."""
+        return Batch(*(None if value is None else value.repeat(count, *[1] * (value.ndim - 1)) for value in self.parts()))
+
+    def rows(self, rows: slice) -> "Batch":
+        return Batch(*(None if value is None else value[rows] for value in self.parts()))
+
+    def fewer(self, points: int) -> "Batch":
+        """With the first points of every crown only."""
+        return Batch(self.mask, self.points[:, :, :points], self.faces, self.centres, self.frames, self.facts, self.z)
+
     def mirrored(self) -> "Batch":
         """The same mouths in a mirror."""
         order = torch.as_tensor(residual.MIRROR, device=self.mask.device)

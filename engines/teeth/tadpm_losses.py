@@ -19,6 +19,7 @@ EACH = 48  # points of a tooth that are looked at
 BESIDE = tuple((row + k, row + k + 1) for row in (0, 16) for k in range(15))
 NEAR = tuple((row + k, row + k + 2) for row in (0, 16) for k in range(14))
 OPPOSITE = tuple((k, 16 + j) for k in range(16) for j in (k - 1, k, k + 1) if 0 <= j < 16)
+PAIRS = BESIDE + NEAR + OPPOSITE
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,12 @@ def gaps(points: Tensor, normals: Tensor, mask: Tensor, pairs: tuple[tuple[int, 
     return torch.where(far < REACH_MM, signed, REACH_MM).amin(-1), mask[:, a] & mask[:, b] & (far.amin(-1) < REACH_MM)
 
 
-def overlap(points: Tensor, normals: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the teeth that are there of the mm by which pairs, in a jaw and across, are deeper in each other than TOLERANCE_MM."""
-    gap, there = gaps(points, normals, mask, BESIDE + NEAR + OPPOSITE)
-    return (torch.relu(-gap - TOLERANCE_MM) * there).sum() / mask.sum().clamp(min=1)
+def overlap(points: Tensor, normals: Tensor, mask: Tensor, goal: Tensor | None = None) -> Tensor:
+    """Mean over the teeth that are there of the mm by which pairs, in a jaw and across, are deeper in each other than TOLERANCE_MM, or than in the goal, where
+    its gaps [B, K] are given."""
+    gap, there = gaps(points, normals, mask, PAIRS)
+    limit = -torch.full_like(gap, TOLERANCE_MM) if goal is None else goal.clamp(max=-TOLERANCE_MM)
+    return (torch.relu(limit - gap) * there).sum() / mask.sum().clamp(min=1)
 
 
 def contact(points: Tensor, normals: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
@@ -81,19 +84,17 @@ def contact(points: Tensor, normals: Tensor, mask: Tensor, wanted: Tensor) -> Te
 def total(batch: Batch, z: Tensor, weights: Weights) -> dict[str, Tensor]:
     """Every part that counts, and `loss`; batch.z is the target."""
     mask = batch.mask
-    turned = batch.points[..., :3]
-    centres, points = placed(batch, z, turned)
-    there, goal = placed(batch, batch.z, turned)
+    centres, points = placed(batch, z)
+    there, goal = placed(batch, batch.z)
     parts = {"reconstruction": reconstruction(points, goal, mask), "diffusion": diffusion(z, batch.z, mask),
              "relative": relative_position(centres, there, mask)}
     if weights.overlap or weights.contact:
-        few = Batch(mask, batch.points[:, :, :EACH], batch.faces, batch.centres, batch.frames, batch.facts, batch.z)
+        few = batch.fewer(EACH)
         spots, normals = surfaces(few, z)
-        parts["overlap"] = overlap(spots, normals, mask)
-        if weights.contact:
-            with torch.no_grad():
-                touching = gaps(*surfaces(few, batch.z), mask, BESIDE)[0] < 4 * TOLERANCE_MM
-            parts["contact"] = contact(spots, normals, mask, touching)
+        with torch.no_grad():
+            aligned = gaps(*surfaces(few, batch.z), mask, PAIRS)[0]
+        parts["overlap"] = overlap(spots, normals, mask, aligned)
+        parts["contact"] = contact(spots, normals, mask, aligned[:, :len(BESIDE)] < 4 * TOLERANCE_MM)
     parts["loss"] = sum(getattr(weights, name) * value for name, value in parts.items())
     return parts
 

@@ -19,11 +19,11 @@ def seeded(seed: int, count: int) -> Tensor:
 
 @torch.no_grad()
 def sample(net: Tadpm, features: Tensor, mask: Tensor, start: Tensor, steps: int = STEPS, locked: Tensor | None = None,
-           guide: Callable[[Tensor], Tensor] | None = None, each: Callable[[int, Tensor], None] = lambda step, z: None) -> Tensor:
+           guide: Callable[[Tensor], Tensor] | None = None, each: Callable[[int, Tensor], None] = lambda step, z: None, guide_from: float = 0.5) -> Tensor:
     """z [N, 32, 6] of N proposals for one case: features [1, 32, W], mask [1, 32], noise [N, 32, 6].
 
-    locked [32]: these stay at z = 0, by replacement at every step, and come back as exactly 0. guide: may change z_0 before a step uses it. each(step, z_0) is
-    called after every one of the steps; what it raises ends the sampling.
+    locked [32]: these stay at z = 0, by replacement at every step, and come back as exactly 0. guide: may change z_0 before a step uses it, from that
+    share of the steps on. each(step, z_0) is called after every one of the steps; what it raises ends the sampling.
     """
     count = len(start)
     features, mask = features.expand(count, -1, -1), mask.expand(count, -1)
@@ -33,7 +33,7 @@ def sample(net: Tadpm, features: Tensor, mask: Tensor, start: Tensor, steps: int
     for k, (t, after) in enumerate(zip(times[:-1], times[1:], strict=True)):
         alpha, sigma = schedule.alpha(t), schedule.sigma(t)
         z_0 = net.denoise(z, torch.full((count,), t, device=z.device), features, mask).float().masked_fill(held[..., None], 0.0)
-        if guide is not None:
+        if guide is not None and k >= guide_from * steps:
             z_0 = guide(z_0).masked_fill(held[..., None], 0.0)
         eps = (z - alpha * z_0) / sigma
         z = schedule.alpha(after) * z_0 + schedule.sigma(after) * eps if k < steps - 1 else z_0
@@ -62,7 +62,7 @@ def overlap_guide(batch: Batch, strength: float) -> Callable[[Tensor], Tensor]:
     """Moves z_0 down the slope of the sampled overlap, `strength` mm at most a step: teeth of a proposal part while they are still being placed."""
     from engines.teeth.tadpm_losses import EACH, overlap, surfaces
 
-    few = Batch(batch.mask, batch.points[:, :, :EACH], batch.faces, batch.centres, batch.frames, batch.facts)
+    few = batch.fewer(EACH)
 
     def guide(z_0: Tensor) -> Tensor:
         with torch.enable_grad():
