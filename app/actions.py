@@ -98,6 +98,8 @@ TABLE = (
     Entry("teeth.stages", "Teeth", "Make stages", ("S",), "Divide the plan into steps within the limits"),
     Entry("teeth.play", "Teeth", "Play the treatment", ("P",), "From the start to the planned setup"),
     Entry("teeth.plans", "Teeth", "Second plan", ("B",), "A copy of the plan beside the first, or the other of the two", ends_group=True),
+    Entry("teeth.overlay", "Teeth", "Lay a later scan over\N{HORIZONTAL ELLIPSIS}", (),
+          "A scan taken during the treatment over the stage in sight, deviations as colours"),
     Entry("teeth.orient", "Teeth", "Orientation\N{HORIZONTAL ELLIPSIS}", (), "Occlusal plane and midline, by hand"),
     Entry("teeth.segment", "Teeth", "Segment the scan\N{HORIZONTAL ELLIPSIS}", (), "One click on each crown turns a scan into teeth and gum", ends_group=True),
     Entry("job.cancel", "View", "Cancel the job", ("Esc",), "Stop what is running"),

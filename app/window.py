@@ -286,6 +286,7 @@ class Window(QMainWindow):
     def _ask_open(self) -> None:
         dialog = QFileDialog(self, "Open", self.settings.folder, FILTER)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setOption(QFileDialog.Option.HideNameFilterDetails)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
         self._present(dialog)
 
@@ -405,9 +406,10 @@ class Window(QMainWindow):
         self.job_row.set_machine(text)
 
     def facts(self) -> dict[str, object]:
-        """What a bug report adds: the workspace and its request."""
+        """What a bug report adds: the workspace and its request, without what belongs to a person."""
         name = self.keeper.active
-        return {"workspace": name, "request": self._rows[name].wrap(self.documents[name].request)}
+        request = self.documents[name].request
+        return {"workspace": name, "request": self._rows[name].wrap(request.anonymous() if hasattr(request, "anonymous") else request)}
 
     def resizeEvent(self, event) -> None:  # noqa: N802
         super().resizeEvent(event)

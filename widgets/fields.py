@@ -6,7 +6,20 @@ from math import lcm
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon, QIntValidator
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from widgets import glyphs, tokens
 from widgets.paint import Caption, GlyphButton, font
@@ -94,6 +107,16 @@ class Choice(QComboBox):
     def set_value(self, value: object) -> None:
         """Shows `value` without announcing it; an unknown value shows nothing."""
         self.setCurrentIndex(self.findData(value))
+
+    def paintEvent(self, event) -> None:  # noqa: N802
+        """A word that is too long for the field is elided in its middle."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        field = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self)
+        picture = option.iconSize.width() + tokens.SPACE_S if not option.currentIcon.isNull() else 0
+        option.currentText = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideMiddle, field.width() - picture - tokens.SPACE_XS)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def wheelEvent(self, event) -> None:  # noqa: N802
         """The wheel scrolls the panel; it changes a value only where the person has put the focus."""

@@ -7,48 +7,80 @@ from pathlib import Path
 from typing import Any
 
 from engines.job import EngineError, Job
+from engines.teeth.request import NUMBERINGS, SAMPLE, UNITS
 
 CLASSES, BITES, FORMATS = ("I", "II", "III"), ("normal", "deep", "open"), ("stl", "ply", "obj")
 
 
 def add_parsers(subparsers: Any) -> None:
     parser = subparsers.add_parser("teeth", help="dental cases")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    parser.set_defaults(verbs=verbs)
-    made = verbs.add_parser("generate", help="make a dentition: teeth, gums, start and aligned poses")
-    made.add_argument("--seed", type=int, help="default 0, or the preset's")
-    made.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder that is empty or not there yet")
+    parser.set_defaults(verbs=parser.add_subparsers(metavar="VERB", required=True))
+    made = verb(subparsers, "generate", "make a dentition: teeth, gums, start and aligned poses")
+    made.add_argument("--seed", type=int, metavar="N", help="default 0, or the preset's")
+    add_folder(made)
     made.add_argument("--preset", metavar="NAME", help="crowding, diastema, class-ii, class-iii, deep-bite or open-bite; the options below change it")
     made.add_argument("--class", dest="molar_class", choices=CLASSES, help="of the molars; what is not given is drawn as often as it occurs")
     made.add_argument("--crowding", type=float, metavar="MM", help="in each jaw, 0 to 12")
     made.add_argument("--spacing", type=float, metavar="MM", help="in each jaw, 0 to 12")
     made.add_argument("--diastema", type=float, metavar="MM", help="between the upper central incisors, 0 to 5")
     made.add_argument("--severity", type=float, metavar="S", help="how far single teeth stand off, 0 to 1.5; 1 as measured on patients, 0.5 mild")
-    made.add_argument("--bite", choices=BITES)
-    made.add_argument("--crossbite", action="store_true", default=None)
-    made.add_argument("--third-molars", action="store_true")
+    made.add_argument("--bite", choices=BITES, help="of the front teeth; otherwise drawn")
+    made.add_argument("--crossbite", action="store_true", default=None, help="with a crossbite; otherwise drawn")
+    made.add_argument("--third-molars", action="store_true", help="32 teeth instead of 28")
     made.add_argument("--roots", action="store_true", help="closed teeth with roots; otherwise crowns open at the neck")
-    made.add_argument("--format", choices=FORMATS, default="stl")
-    made.add_argument("--numbering", choices=("fdi", "universal"), default="fdi")
+    made.add_argument("--format", choices=FORMATS, default="stl", help="of the meshes, default stl")
+    made.add_argument("--numbering", choices=NUMBERINGS, default="fdi", help="in the names of the files, default fdi")
     made.set_defaults(run=generate)
-    seen = verbs.add_parser("inspect", help="what is in a case: jaws, teeth, numbering, units, axes, and what is in doubt")
+    seen = verb(subparsers, "inspect", "show what is in a case: jaws, teeth, numbering, units, axes, and what is in doubt")
     add_case(seen)
     seen.set_defaults(run=inspect)
 
 
+def verb(subparsers: Any, name: str, what: str) -> argparse.ArgumentParser:
+    """The parser of `vernier teeth NAME`."""
+    return subparsers.choices["teeth"].get_default("verbs").add_parser(name, help=what, description=f"{what[:1].upper()}{what[1:]}.")
+
+
 def add_case(parser: argparse.ArgumentParser) -> None:
     """CASE and how to read it."""
-    parser.add_argument("case", type=Path, metavar="CASE", help="a folder, an archive or a mesh file")
-    parser.add_argument("--numbering", choices=("fdi", "universal"), help="otherwise found out")
-    parser.add_argument("--units", choices=("mm", "cm", "m", "inch"), help="otherwise found out")
+    parser.add_argument("case", type=Path, metavar="CASE", help=f"a folder, an archive or a mesh file, or {SAMPLE}NAME for a case that ships")
+    parser.add_argument("--numbering", choices=NUMBERINGS, help="of the teeth in the files; otherwise found out")
+    parser.add_argument("--units", choices=UNITS, help="of the files; otherwise found out")
     parser.add_argument("--orientation", type=float, nargs=16, metavar="X", help="4 x 4 row by row, the files' axes in mm to the world's; otherwise found out")
 
 
-def open_case(args: argparse.Namespace, job: Job) -> Any:
-    """The case that add_case's options name."""
-    from engines.teeth import opening
+def add_plan(parser: argparse.ArgumentParser, without: str = "") -> None:
+    """PLAN, or --plan where the verb also works without one."""
+    what = "a plan of the case (JSON) that Vernier or another program wrote, or a saved Teeth request"
+    parser.add_argument("--plan" if without else "plan", type=Path, metavar="PLAN", help=f"{what}; otherwise {without}" if without else what)
 
-    return opening.open_case(args.case, args.numbering, args.units, args.orientation, job)
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """--out DIR of the verbs that write many files."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder that is empty or not there yet")
+
+
+def add_tolerance(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tolerance-mm", type=float, default=.1, metavar="X", help="overlap of neighbours that counts as contact, 0 to 1, default 0.1")
+
+
+def tolerance_mm(args: argparse.Namespace) -> float:
+    """EngineError out of range."""
+    if not 0 <= args.tolerance_mm <= 1:
+        raise EngineError("tolerance_mm is from 0 to 1.", "Choose an overlap that neighbours may have.")
+    return args.tolerance_mm
+
+
+def open_case(args: argparse.Namespace, job: Job, case: Path | None = None) -> Any:
+    """The case that add_case's options name, or another one read by the same options."""
+    from engines.teeth import opening, samples
+
+    path = case or args.case
+    if str(path).startswith(SAMPLE):
+        import resources
+
+        return samples.load(str(path).removeprefix(SAMPLE), resources.path("samples/teeth"))
+    return opening.open_case(path, args.numbering, args.units, args.orientation, job)
 
 
 def inspect(args: argparse.Namespace, job: Job) -> dict[str, Any]:

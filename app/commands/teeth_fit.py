@@ -5,22 +5,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.commands.teeth import add_case, open_case
+from app.commands.teeth import add_case, add_tolerance, open_case, tolerance_mm, verb
 from engines.job import EngineError, Job
 
 JAWS, KINDS = ("upper", "lower", "both"), ("beta", "polynomial", "free")
 
 
 def add_parsers(subparsers: Any) -> None:
-    parser = subparsers.choices["teeth"].get_default("verbs").add_parser("fit", help="a plan by geometry alone: teeth on the arch form, in contact, level")
+    parser = verb(subparsers, "fit", "make a plan by geometry alone: teeth on the arch form, in contact, level")
     add_case(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="PLAN", help="the plan, a .json file")
-    parser.add_argument("--jaw", choices=JAWS, default="both")
-    parser.add_argument("--kind", choices=KINDS, default="polynomial", help="of arch form, fitted to the teeth as they stand")
-    parser.add_argument("--strength", type=float, metavar="0..1", help="share of the way to the arch form; 0.7 was measured to be best")
+    parser.add_argument("--out", type=Path, required=True, metavar="PLAN", help="the plan's file (JSON); one that is there is replaced")
+    parser.add_argument("--jaw", choices=JAWS, default="both", help="whose teeth are fitted, default both")
+    parser.add_argument("--kind", choices=KINDS, default="polynomial", help="of arch form, fitted to the teeth as they stand; default polynomial")
+    parser.add_argument("--strength", type=float, metavar="S", help="share of the way to the arch form, 0 to 1; default 0.7, measured to be best")
     parser.add_argument("--lock", type=int, nargs="*", default=[], metavar="TOOTH", help="FDI numbers of teeth that stay where they are")
     parser.add_argument("--extract", type=int, nargs="*", default=[], metavar="TOOTH", help="FDI numbers of teeth that go; their space closes")
-    parser.add_argument("--tolerance", type=float, default=.1, metavar="MM", help="overlap that counts as contact")
+    add_tolerance(parser)
     parser.set_defaults(run=fit)
 
 
@@ -35,8 +35,9 @@ def fit(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     from engines.teeth.request import Move, Plan
 
     strength = arch_fit.STRENGTH if args.strength is None else args.strength
-    if not 0 <= strength <= 1 or not 0 <= args.tolerance <= 1:
-        raise EngineError("The strength is from 0 to 1, and the tolerance from 0 to 1 mm.", "Change --strength or --tolerance.")
+    if not 0 <= strength <= 1:
+        raise EngineError("strength is from 0 to 1.", "Choose how much of the way to the arch form the teeth go.")
+    tolerance = tolerance_mm(args)
     case = open_case(args, job)
     if unknown := sorted({*args.lock, *args.extract} - set(case.teeth)):
         raise EngineError(f"{args.case} has no tooth {', '.join(map(str, unknown))}.", "--lock and --extract take FDI numbers of teeth that are there.")
@@ -46,7 +47,7 @@ def fit(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     if not ready:
         raise EngineError(f"{args.case} has no jaw with {arch_form.LEAST_TEETH} teeth to fit.", "Choose another jaw, or plan these teeth by hand.")
     forms = tuple(arch_form.fitted(case, start, jaw, args.kind) for jaw in ready)
-    contacts = Contacts(case, args.tolerance)
+    contacts = Contacts(case, tolerance)
     poses = arch_fit.fit(case, start, forms, ready, args.kind, strength, tuple(args.lock), contacts, job)
     moves = {number: move for number, move in moves_of(case, poses).items() if move != Move()}
     plan = Plan("Arch-fit", tuple(sorted(moves.items())), tuple(args.lock), tuple(args.extract), arches=forms, origin="arch-fit")

@@ -19,14 +19,13 @@ DEFINITIONS = {
 
 
 def add_parsers(subparsers: Any) -> None:
-    verbs = subparsers.choices["teeth"].get_default("verbs")
-    measured = verbs.add_parser("measure", help="overjet, overbite, crowding, Bolton, classes, tip, torque ...: before, and under a plan")
+    measured = teeth.verb(subparsers, "measure", "measure overjet, overbite, crowding, Bolton, classes, tip, torque and more: before, and under a plan")
     teeth.add_case(measured)
-    measured.add_argument("--plan", type=Path, metavar="PLAN", help="a plan file; without it only the start is measured")
+    teeth.add_plan(measured, "only the start is measured")
     measured.set_defaults(run=measure)
-    compared = verbs.add_parser("compare", help="ADD, PA_ADD, CSA, ME_rot and FD_cur of a plan against a reference")
+    compared = teeth.verb(subparsers, "compare", "compare a plan with a reference: ADD, PA_ADD, CSA, ME_rot and FD_cur")
     teeth.add_case(compared)
-    compared.add_argument("plan", type=Path, metavar="PLAN", help="a plan file of the case")
+    teeth.add_plan(compared)
     compared.add_argument("--reference", type=Path, metavar="PLAN2|CASE2", help="a plan or a case of the same teeth; otherwise the setup that came with CASE")
     compared.set_defaults(run=compare)
 
@@ -34,14 +33,17 @@ def add_parsers(subparsers: Any) -> None:
 def measure(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     """Every measure with its value before and, with a plan, now; deviation and text are those of the latest value."""
     from engines.teeth import measures
+    from engines.teeth.plan_opening import open_plan
+    from engines.teeth.poses import poses_of
 
     case = teeth.open_case(args, job)
     _teeth_of(case)
     notices = list(case.notices)
     poses, reductions = None, ()
     if args.plan:
-        poses, reductions, told = _plan(args.plan, case)
-        notices += told
+        opened = open_plan(args.plan, case)
+        poses, reductions = poses_of(case, opened.plan), opened.plan.reductions
+        notices += opened.notices
     job.progress(0, 1, "landmarks")
     before = {found.id: found.to_dict() for found in measures.measure(case)}
     now = {found.id: found.to_dict() for found in measures.measure(case, poses, reductions)} if args.plan else before
@@ -59,10 +61,13 @@ def compare(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     import numpy as np
 
     from engines.teeth import metrics
+    from engines.teeth.plan_opening import open_plan
+    from engines.teeth.poses import poses_of
 
     case = teeth.open_case(args, job)
     _teeth_of(case)
-    poses, reductions, told = _plan(args.plan, case)
+    opened = open_plan(args.plan, case)
+    poses, told = poses_of(case, opened.plan), list(opened.notices)
     reference, kind = _reference(args, case, told, job)
     job.progress(1, 2, "comparing")
     found, still = metrics.compare(case, poses, reference), metrics.compare(case, {n: np.eye(4) for n in poses}, reference)
@@ -70,7 +75,8 @@ def compare(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         raise EngineError("The plan and the reference have no tooth in common.", "Choose a reference of the same patient, numbered alike.")
     rows = {str(n): {"ADD": found.add[n], "PA_ADD": found.pa_add[n], "CSA": float(found.csa[n]), "ME_rot": found.rot[n]} for n in found.teeth}
     left = sorted(set(case.teeth) - set(found.teeth))
-    occlusion = {"start": metrics.occlusion(case), "plan": metrics.occlusion(case, poses, reductions), "reference": metrics.occlusion(case, reference)}
+    occlusion = {"start": metrics.occlusion(case), "plan": metrics.occlusion(case, poses, opened.plan.reductions),
+                 "reference": metrics.occlusion(case, reference)}
     return {"case": case.name, "plan": str(args.plan), "reference": kind, **found.means(), "teeth": rows,
             "jaws": {jaw: {"FD_cur": value} for jaw, value in found.frechet.items()}, "compared": len(found.teeth), "left_out": left,
             "not_moved": still.means(), "occlusion": occlusion, "definitions": DEFINITIONS, "notices": [*case.notices, *told]}
@@ -81,39 +87,20 @@ def _teeth_of(case: Any) -> None:
         raise EngineError(f"{case.name} has no separate teeth to measure.", "Segment the scan first, in the window, or open a case with teeth.")
 
 
-def _plan(path: Path, case: Any) -> tuple[Any, tuple, list[str]]:
-    """Poses of the teeth that stay in the mouth, reductions, notices."""
-    import numpy as np
-
-    from engines.teeth import plan_files
-    from engines.teeth.request import plan_of
-
-    read = plan_files.read(path, case)
-    notices = list(read.notices)
-    extracted, reductions = (), ()
-    if read.plan:
-        try:
-            plan = plan_of(read.plan)
-            extracted, reductions = plan.extracted, plan.reductions
-        except (KeyError, TypeError, ValueError, AttributeError):
-            notices.append(f"What {path.name} says beside its matrices (extractions, reductions) cannot be read; the matrices were used.")
-    poses = {number: read.poses.get(number, np.eye(4)) for number in case.teeth if number not in extracted}
-    return poses, reductions, notices
-
-
 def _reference(args: argparse.Namespace, case: Any, told: list[str], job: Job) -> tuple[Any, str]:
     """Poses of the reference, and what it is."""
-    from engines.teeth import matching, opening
+    from engines.teeth import matching
+    from engines.teeth.plan_opening import is_plan, open_plan
+    from engines.teeth.poses import poses_of
 
     if args.reference is None:
         if case.reference is None:
             raise EngineError(f"{case.name} has no setup of its own to compare with.", "Name one: --reference PLAN2 or CASE2.")
         return case.reference, "the case's own setup"
-    if args.reference.suffix.lower() == ".json" and args.reference.is_file():
-        poses, _, notices = _plan(args.reference, case)
-        told += notices
-        return poses, str(args.reference)
-    other = opening.open_case(args.reference, args.numbering, args.units, args.orientation, job)
-    poses = matching.poses_onto(case, other)
+    if is_plan(args.reference):
+        opened = open_plan(args.reference, case)
+        told += opened.notices
+        return poses_of(case, opened.plan), str(args.reference)
+    other = teeth.open_case(args, job, args.reference)
     told += other.notices
-    return poses, str(args.reference)
+    return matching.poses_onto(case, other), str(args.reference)

@@ -5,17 +5,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from app.commands.teeth import add_case, open_case
+from app.commands.teeth import add_case, add_plan, open_case, verb
 from engines.job import EngineError, Job
 from engines.teeth.look import VIEWS
 
 
 def add_parsers(subparsers: Any) -> None:
-    parser = subparsers.choices["teeth"].get_default("verbs").add_parser("render", help="pictures of a case, or of a plan of it, in the standard views")
+    parser = verb(subparsers, "render", "draw a case, or a plan of it, in the standard views")
     add_case(parser)
-    parser.add_argument("--plan", type=Path, metavar="PLAN", help="the teeth where this plan puts them")
+    add_plan(parser, "the teeth stand where they are")
     parser.add_argument("--views", default="all", metavar="LIST", help=f"all in which something is seen, or by commas: {', '.join(VIEWS)}")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder; pictures of the same name are replaced")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder; pictures of the same name in it are replaced")
     parser.add_argument("--width", type=int, default=1200, metavar="PX", help="64 to 4096, default 1200")
     parser.add_argument("--height", type=int, default=840, metavar="PX", help="64 to 4096, default 840")
     parser.add_argument("--ghost", action="store_true", help="with --plan: the start is seen through the teeth")
@@ -28,6 +28,7 @@ def render(args: argparse.Namespace, job: Job) -> dict[str, Any]:
 
     from engines.teeth.plan_opening import open_plan
     from engines.teeth.poses import poses_of
+    from engines.teeth.reduction import applied
     from engines.teeth.rendering import Pictures, Scene, views_of
     from engines.teeth.request import Plan
 
@@ -45,7 +46,7 @@ def render(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     try:
         beside.mkdir(parents=True, exist_ok=True)
         with Pictures((args.width, args.height)) as pictures:
-            bodies = Scene(case).bodies(poses, start if args.ghost and opened else None)
+            bodies = Scene(applied(case, opened.plan.reductions) if opened else case).bodies(poses, start if args.ghost and opened else None)
             for k, view in enumerate(views):
                 job.progress(k, len(views), view)
                 Image.fromarray(pictures.draw(bodies, view)).save(beside / f"{view}.png")

@@ -2,10 +2,9 @@
 
 import argparse
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
-from app.commands.teeth import add_case, open_case
+from app.commands.teeth import add_case, add_folder, add_plan, add_tolerance, open_case, tolerance_mm, verb
 from engines.job import EngineError, Job
 from engines.teeth.request import Limits
 
@@ -15,12 +14,11 @@ HELP = {"translation_mm": "sideways, default 0.25", "extrusion_mm": "in or out, 
 
 
 def add_parsers(subparsers: Any) -> None:
-    verbs = subparsers.choices["teeth"].get_default("verbs")
-    staged = verbs.add_parser("stage", help="divide a plan into stages and write a model of each jaw, every tooth and the movements of each")
+    staged = verb(subparsers, "stage", "divide a plan into stages; write models of the jaws, the teeth and the movements of each")
     _add(staged)
     staged.add_argument("--numbers-only", action="store_true", help="no meshes: the plan, the stages and the movements")
     staged.set_defaults(run=stage)
-    out = verbs.add_parser("export", help="everything of a plan: as `stage`, and pictures, a film and a report")
+    out = verb(subparsers, "export", "write everything of a plan: as stage does, and pictures, a film and a report")
     _add(out)
     out.add_argument("--parts", metavar="LIST", help="only these, by commas: plan, movements, models, teeth, final, views, film, report")
     out.set_defaults(run=export)
@@ -28,13 +26,13 @@ def add_parsers(subparsers: Any) -> None:
 
 def _add(parser: argparse.ArgumentParser) -> None:
     add_case(parser)
-    parser.add_argument("plan", type=Path, metavar="PLAN", help="a plan that Vernier or another program wrote, or a saved Teeth request")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder that is empty or not there yet")
+    add_plan(parser)
+    add_folder(parser)
     for entry in fields(Limits):
         kind = int if entry.name == "rotations_from" else float
         parser.add_argument(f"--{entry.name.replace('_', '-')}", type=kind, metavar="N" if kind is int else "X", help=f"most in one stage: {HELP[entry.name]}"
                             if kind is float else HELP[entry.name])
-    parser.add_argument("--tolerance-mm", type=float, default=0.1, metavar="X", help="overlap that neighbours may have on the way, default 0.1")
+    add_tolerance(parser)
     parser.add_argument("--base", choices=("gum", "full"), default="gum", help="of the models: the outline of the gum, or filled to a plate")
     parser.add_argument("--with-patient", action="store_true", help="with the patient's name and notes and the names of the files; otherwise anonymous")
 
@@ -55,8 +53,7 @@ def _run(args: argparse.Namespace, job: Job, parts: tuple[str, ...]) -> dict[str
     from engines.teeth import export, stages
     from engines.teeth.plan_opening import open_plan
 
-    if not 0 <= args.tolerance_mm <= 1:
-        raise EngineError("tolerance_mm is from 0 to 1.", "Choose an overlap that neighbours may have on the way.")
+    tolerance = tolerance_mm(args)
     case = open_case(args, job)
     opened = open_plan(args.plan, case)
     given = {entry.name: getattr(args, entry.name) for entry in fields(Limits) if getattr(args, entry.name) is not None}
@@ -65,6 +62,6 @@ def _run(args: argparse.Namespace, job: Job, parts: tuple[str, ...]) -> dict[str
         what = export.Export(parts, args.base, opened.patient if args.with_patient else None)
     except ValueError as error:
         raise EngineError(f"{error}.", "`vernier teeth stage --help` lists the options.") from error
-    made = stages.stage(case, opened.plan, limits, args.tolerance_mm, job)
+    made = stages.stage(case, opened.plan, limits, tolerance, job)
     written = export.export(case, opened.plan, made, limits, args.out, what, job)
     return {**written, **made.to_dict(), "notices": [*case.notices, *opened.notices, *written["notices"]]}

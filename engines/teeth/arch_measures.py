@@ -1,4 +1,7 @@
-"""Measures within one arch, and of tooth sizes: crowding, irregularity, Bolton, widths."""
+"""Measures within one arch, and of tooth sizes: crowding, irregularity, Bolton, widths.
+
+Crowding is defined as in room.crowding, by which the generator makes cases; here the arch is fitted to landmarks of any case, maybe with missing teeth.
+"""
 
 import numpy as np
 

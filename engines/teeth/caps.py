@@ -1,115 +1,80 @@
-"""Holes of a mesh closed, so that it has a volume: every border loop gets a lid, turned the way the mesh around it faces.
+"""Holes of a mesh closed, so that it has a volume: every hole gets a lid, turned the way the mesh around it faces.
 
-A loop that its middle can see is filled with rings towards a raised or sunk middle (a membrane: every inner point is the mean of its neighbours);
-another one, such as the horseshoe border of a gum, is triangulated by ear clipping in its best plane.
+A hole that its middle can see is filled with rings towards a raised or sunk middle (a membrane: every inner point is the mean of its neighbours);
+another one, such as the horseshoe border of a gum, is triangulated by ear clipping in its best plane. For printing, a crown is drawn out into a stub.
 """
 
 import numpy as np
 
 from engines.teeth.mesh import Mesh
-from engines.teeth.surface import proper, weld
+from engines.teeth.topology import compact, directed, largest_part, loops, orientable, outwards, welded
 
 RINGS = 24  # at most this many rings in a lid
+EVEN = 5  # vertices to each side over which the rim of a crown is evened below the gum
 
 
-def is_watertight(mesh: Mesh) -> bool:
-    """Every directed edge occurs once and so does its reverse. A mesh without faces is not."""
-    codes = _codes(mesh.faces, len(mesh.vertices))
-    return bool(len(codes)) and len(np.unique(codes)) == len(codes) and bool(np.isin(_codes(mesh.faces[:, ::-1], len(mesh.vertices)), codes).all())
-
-
-def volume_mm3(mesh: Mesh) -> float:
-    """The signed volume of a closed mesh, positive where its faces look outwards; of an open one, of the mesh and the cone from its middle."""
-    if not len(mesh.faces):
-        return 0.0
-    a, b, c = (mesh.corners() - mesh.corners().mean((0, 1))).swapaxes(0, 1)
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
-
-
-def cap(mesh: Mesh) -> Mesh:
+def cap(mesh: Mesh, rings: int = RINGS) -> Mesh:
     """The mesh with every hole closed: welded, without broken or doubled triangles, watertight. Empty where no triangle is sound.
 
-    Where more than two triangles meet at an edge, or two disagree about outside, the later ones in the file's order are left out before the holes are closed.
+    rings: at most so many in a lid; 1 = few triangles, a fan to its middle. Where more than two triangles meet at an edge, or two disagree about outside,
+    the later ones in the file's order are left out before the holes are closed.
     """
-    points, node_of = weld(mesh.vertices, mesh.faces)
-    faces = node_of[mesh.faces].reshape(-1, 3)
-    faces = _single(faces[proper(faces)], len(points))
+    points, faces = welded(mesh)
+    points, faces = compact(points, orientable(faces))
     parts, lids = [points], [faces]
-    taken = set(_codes(faces, len(points)).tolist())
     span, count = len(points), len(points)
-    for loop in border_loops(faces, span):
-        inner, lid = _lid(points[loop])
+    taken = set((directed(faces) @ (span, 1)).tolist())
+    for ring in loops(faces):
+        loop = ring[::-1]  # as the lid's triangles run along it
+        inner, lid = _lid(points[loop], rings)
         local = np.concatenate([loop, count + np.arange(len(inner))])
-        old = local[lid]
         # a lid without inner points could run along an edge that the mesh has already
-        if len(inner) == 0 and taken & set((old * span + np.roll(old, -1, 1)).ravel().tolist()):
+        if len(inner) == 0 and taken & set((directed(local[lid]) @ (span, 1)).tolist()):
             inner, lid = _fan(points[loop])
             local = np.concatenate([loop, [count]])
         parts.append(inner)
         lids.append(local[lid])
         if len(inner) == 0:
-            taken |= set((lids[-1] * span + np.roll(lids[-1], -1, 1)).ravel().tolist())
+            taken |= set((directed(lids[-1]) @ (span, 1)).tolist())
         count += len(inner)
     return Mesh(np.concatenate(parts), np.concatenate(lids))
 
 
-def border_loops(faces: np.ndarray, count: int) -> list[np.ndarray]:
-    """Closed loops of border nodes, in the direction in which a lid's triangles run along them; no node twice in a loop.
+def with_stub(mesh: Mesh, root: np.ndarray, length_mm: float) -> Mesh:
+    """A crown without openings: its widest one is drawn out along root [3] (a unit vector) into a tapered stub, the others are covered.
 
-    faces [F, 3] with every directed edge at most once.
+    An empty mesh where nothing is left of it.
     """
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
-    open_ = edges[~np.isin(edges[:, 1] * count + edges[:, 0], edges[:, 0] * count + edges[:, 1])][:, ::-1]
-    ahead: dict[int, list[int]] = {}
-    for start, end in open_[np.lexsort(open_.T[::-1])].tolist():
-        ahead.setdefault(start, []).append(end)
-    loops = []
-    for start in list(ahead):
-        while ahead[start]:
-            path, at = [start], {start: 0}
-            while True:
-                node = ahead[path[-1]].pop()
-                if node in at:  # a pinch closes a loop of its own
-                    loops.append(np.array(path[at[node]:]))
-                    for gone in path[at[node] + 1:]:
-                        del at[gone]
-                    del path[at[node] + 1:]
-                    if node == start:
-                        break
-                else:
-                    at[node] = len(path)
-                    path.append(node)
-    return loops
+    vertices, faces = welded(mesh)
+    vertices, faces = largest_part(vertices, orientable(faces))
+    rings = loops(faces)
+    if rings:
+        neck = max(rings, key=lambda ring: float(np.linalg.norm(np.diff(vertices[ring], axis=0), axis=1).sum()))
+        middle, last = vertices[neck].mean(0), neck
+        even = sum(np.roll(vertices[neck], k, axis=0) for k in range(-EVEN, EVEN + 1)) / (2 * EVEN + 1)  # the rim of a scan has teeth like a saw
+        for narrow, deep in ((.8, .2), (.6, 1.0)):
+            lower = middle + (even - middle) * narrow + root * deep * length_mm
+            if deep == 1.0:  # the stub ends flat
+                lower -= np.outer((lower - lower.mean(0)) @ root, root)
+            added = len(vertices) + np.arange(len(neck))
+            faces = np.concatenate([faces, wall(last, added)])
+            vertices, last = np.concatenate([vertices, lower]), added
+        vertices, faces = filled(vertices, faces, [last, *(ring for ring in rings if ring is not neck)])
+    return outwards(Mesh(vertices, faces))
 
 
-def _codes(faces: np.ndarray, count: int) -> np.ndarray:
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
-    return edges[:, 0] * count + edges[:, 1]
+def wall(ring: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Triangles between the loop round a hole and as many vertices that continue it; `other` is then the loop that is open."""
+    then, after = np.roll(ring, -1), np.roll(other, -1)
+    return np.concatenate([np.stack([then, ring, other], -1), np.stack([then, other, after], -1)])
 
 
-def _single(faces: np.ndarray, count: int) -> np.ndarray:
-    """Without the faces that use a directed edge which an earlier face uses."""
-    while len(faces):
-        codes = _codes(faces, count)
-        owner = np.tile(np.arange(len(faces)), 3)
-        order = np.lexsort((owner, codes))
-        again = order[1:][np.diff(codes[order]) == 0]
-        if not len(again):
-            break
-        # only the first offender of each round is certain: leaving it out may free those after it
-        late = np.zeros(len(faces), bool)
-        late[owner[again]] = True
-        sure = late & ~_blocked(codes, owner, late)
-        faces = faces[~(sure if sure.any() else late)]
-    return faces
-
-
-def _blocked(codes: np.ndarray, owner: np.ndarray, late: np.ndarray) -> np.ndarray:
-    """Late faces whose rivals are all late themselves."""
-    kept = np.unique(codes[~late[owner]])
-    rival = np.zeros(len(late), bool)
-    rival[owner[np.isin(codes, kept) & late[owner]]] = True
-    return late & ~rival
+def filled(vertices: np.ndarray, faces: np.ndarray, rings: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Holes closed by a fan to their centre, which becomes the last vertex."""
+    for ring in rings:
+        faces = np.concatenate([faces, np.stack([np.roll(ring, -1), ring, np.full(len(ring), len(vertices))], -1)])
+        vertices = np.concatenate([vertices, vertices[ring].mean(0, keepdims=True)])
+    return vertices, faces
 
 
 def _fan(loop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,23 +98,23 @@ def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
 
 
-def _lid(loop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _lid(loop: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """New points [I, 3] and triangles over (loop, new points)."""
     n = len(loop)
     if n == 3:
         return np.zeros((0, 3)), np.array([[0, 1, 2]])
     flat = _flat(loop)
     if (_turn(np.zeros(2), flat, np.roll(flat, -1, 0)) > 0).all():
-        return _rings(loop)
+        return _rings(loop, most)
     ears = _ears(flat)
     return (np.zeros((0, 3)), ears) if ears is not None else _fan(loop)
 
 
-def _rings(loop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rings(loop: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Rings that shrink towards the middle about as densely as the border is, relaxed to a membrane."""
     n, middle = len(loop), loop.mean(0)
     step = np.linalg.norm(np.roll(loop, -1, 0) - loop, axis=1).mean()
-    count = int(np.clip(np.round(np.linalg.norm(loop - middle, axis=1).mean() / max(step, 1e-9)), 1, RINGS))
+    count = int(np.clip(np.round(np.linalg.norm(loop - middle, axis=1).mean() / max(step, 1e-9)), 1, most))
     share = np.linspace(1, 0, count + 1)
     rings = middle + share[:-1, None, None] * (loop - middle)
     for _ in range(4 * count):  # across and along; the border stays

@@ -62,7 +62,7 @@ class Case:
     """teeth by FDI number, upper right to left, then lower right to left. gums and scans by jaw (a scan is a whole arch without labels, still to be
     segmented). to_world [4, 4]: from the input's axes, in mm, to the world (a mirrored scan has a negative determinant). hashes: file name -> sha256.
     reference: a setup that came with the case (a post-treatment model, the generator's aligned arch) as poses. notices: what went wrong with which
-    file and what to do; the rest of the case is here."""
+    file and what to do; the rest of the case is here. numbering_confidence: 0-1, how sure it is that the files number by `numbering`."""
 
     name: str
     teeth: dict[int, Tooth] = field(default_factory=dict)
@@ -75,6 +75,7 @@ class Case:
     reference: Poses | None = None
     notices: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
+    numbering_confidence: float = 1.0
 
     def of(self, which: str) -> dict[int, Tooth]:
         """The teeth of one jaw, from the patient's right to the left."""

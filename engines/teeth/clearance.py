@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from engines.teeth.case import Case
-from engines.teeth.closing import open_edges
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import open_edges
 
 REACH_MM = 2.5
 POINTS = 120  # of the second tooth, those that come nearest to the first

@@ -76,12 +76,6 @@ def _fit(points: np.ndarray, s: np.ndarray, usual: np.ndarray, teeth: tuple[int,
     return float(best.min()), {int(k): teeth[at] for k, at in zip(order, chosen[::-1], strict=True)}
 
 
-def guess_number(point: np.ndarray, upper: bool, front: np.ndarray, clicks: tuple[tuple[tuple[float, float, float], int], ...] = ()) -> int:
-    """The FDI number of one more click, when the clicks before it keep theirs."""
-    points = np.array([at for at, _ in clicks] + [tuple(point)], np.float64)
-    return guess_numbers(points, upper, front, tuple(number for _, number in clicks))[-1]
-
-
 def _distinct(numbers: list[int], known: tuple[int | None, ...], teeth: tuple[int, ...]) -> tuple[int, ...]:
     """Set numbers that run against the order of the clicks can make two guesses meet; the later one goes to the nearest free tooth."""
     taken = {number for number in known if number is not None}

@@ -12,6 +12,7 @@ import numpy as np
 
 from engines.job import Job
 from engines.teeth import solid
+from engines.teeth.caps import cap
 from engines.teeth.case import JAWS, Case, Poses, jaw, order, side
 from engines.teeth.distance import Field, Fields, Surface, field, samples_of
 from engines.teeth.mesh import Mesh
@@ -67,7 +68,7 @@ def body(mesh: Mesh) -> Body:
     row = np.arange(CLUSTERS)
     groups[row, 0], groups[row, middle] = groups[row, middle].copy(), groups[:, 0].copy()
     radii = np.linalg.norm(groups - groups[:, :1], axis=2).max(1)
-    return Body(field(Surface(solid.closed(mesh))), groups, radii, float(np.linalg.norm(points, axis=1).max()))
+    return Body(field(Surface(cap(mesh, rings=1))), groups, radii, float(np.linalg.norm(points, axis=1).max()))
 
 
 def _thinned(points: np.ndarray, area: float) -> np.ndarray:
@@ -191,7 +192,7 @@ class Contacts:
 
     def surface(self, number: int, poses: Poses) -> Surface:
         """The closed surface of a tooth where its pose puts it."""
-        return Surface(solid.closed(solid.thinned(self.case.teeth[number].mesh, EXACT_FACES).moved(poses[number])))
+        return Surface(cap(solid.thinned(self.case.teeth[number].mesh, EXACT_FACES).moved(poses[number]), rings=1))
 
     def signed(self, number: int, poses: Poses, surface: Surface, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Exact distances [N] to a tooth's surface and its nearest points [N, 3]; farther than a cell away, inside is what the grid calls so."""

@@ -3,21 +3,10 @@
 import numpy as np
 
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import open_edges
 
 LONG, NEAR, CAP = 2.35, 0.8, 0.985  # length over width of a tooth with a root; cosines of what may be a cap and of what lies flat in it
 LONG_MM, CROWN_MM = 13.0, 8.0  # a tooth longer than the first shows about the second above the gum
-
-
-def open_edges(mesh: Mesh) -> np.ndarray:
-    """[E, 2] vertex indices of the edges that one face has alone, in that face's direction. Empty for a closed surface."""
-    edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]).astype(np.int64)
-    keys = edges.min(1) * len(mesh.vertices) + edges.max(1)
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    alone = np.ones(len(keys), bool)
-    alone[1:] &= ordered[1:] != ordered[:-1]
-    alone[:-1] &= ordered[:-1] != ordered[1:]
-    return edges[order[alone]]
 
 
 def centroid(mesh: Mesh) -> np.ndarray:
@@ -42,14 +31,14 @@ def edge_centre(mesh: Mesh, edges: np.ndarray) -> np.ndarray:
 
 def inside_out(mesh: Mesh) -> bool:
     """Whether the faces look inwards: the volume over the centre of the open edge, or of a closed surface, is negative."""
-    edges = open_edges(mesh)
+    edges = open_edges(mesh.faces)
     apex = edge_centre(mesh, edges) if len(edges) else centroid(mesh)
     return float((normals(mesh) * (mesh.corners()[:, 0] - apex)).sum()) < 0
 
 
 def bite_direction(mesh: Mesh) -> np.ndarray | None:
     """[3] unit vector from the neck to the biting surface of an open crown or a tooth with roots; None where the shape alone does not tell."""
-    middle, edges = centroid(mesh), open_edges(mesh)
+    middle, edges = centroid(mesh), open_edges(mesh.faces)
     points = mesh.vertices.astype(np.float64)
     if len(edges) >= 12:
         step = middle - edge_centre(mesh, edges)
@@ -70,10 +59,10 @@ def bite_vote(mesh: Mesh, axis: np.ndarray) -> float:
     direction = bite_direction(mesh)
     if direction is not None:
         return float(direction @ axis)
-    return cap(mesh, -axis)[1] - cap(mesh, axis)[1]
+    return flat_place(mesh, -axis)[1] - flat_place(mesh, axis)[1]
 
 
-def cap(mesh: Mesh, axis: np.ndarray) -> tuple[np.ndarray, float]:
+def flat_place(mesh: Mesh, axis: np.ndarray) -> tuple[np.ndarray, float]:
     """The large flat place that looks about along the unit vector axis: its normal [3] and its share of the surface."""
     facing = normals(mesh)
     double = np.linalg.norm(facing, axis=1)

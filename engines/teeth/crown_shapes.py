@@ -187,5 +187,3 @@ SIDE = {
     "L6": _side(_LOWER_MOLAR_WALL, _L6, (1.5, 1.7), (.02, -.04, 2.3), taper=.07, distal_taper=.14, power=(2.2, 2.45), roots=((.55, .0), (-.6, .0))),
     "L7": _side(_LOWER_MOLAR_WALL, _L7, (1.5, 1.6), (0, -.04, 2.3), taper=.05, distal_taper=.10, power=(2.25, 2.6), roots=((.4, .0), (-.55, .0))),
     "L8": _side(_LOWER_MOLAR_WALL, _L8, (1.4, 1.5), (0, -.02, 2.0), taper=.05, distal_taper=.16, power=(2.2, 2.4), groove=.22, roots=((.0, .0),))}
-
-TYPES = tuple(SIZES)

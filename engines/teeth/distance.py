@@ -1,6 +1,6 @@
 """Signed distance to a tooth: exact to its triangles, and from a grid that answers thousands of points in a millisecond.
 
-Negative inside. An open crown is closed first (solid.py), so that inside has a meaning. Grids lie in the tooth's own frame and move with it.
+Negative inside. An open crown is closed first (caps.py), so that inside has a meaning. Grids lie in the tooth's own frame and move with it.
 Sign by angle-weighted pseudonormals [Baerentzen and Aanaes 2005]; away from the surface by flooding the grid from outside.
 """
 

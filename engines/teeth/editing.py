@@ -14,7 +14,7 @@ NUDGE_MM, NUDGE_DEG = 0.1, 1.0
 
 
 def with_value(tooth: Tooth, move: Move, field: str, value: float, about: str = "crown") -> Move:
-    """One of the six numbers changed. An angle leaves the pivot (`about`: moves.PIVOTS) where it is. ValueError beyond Move's bounds."""
+    """One of the six numbers changed. An angle leaves the pivot (`about`: crown or resistance) where it is. ValueError beyond Move's bounds."""
     changed = replace(move, **{field: value})
     if field not in ANGLES or about == "crown":
         return changed

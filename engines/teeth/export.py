@@ -24,6 +24,7 @@ from engines.teeth.gum_follow import GumFollow
 from engines.teeth.look import NOTE
 from engines.teeth.models import BASES, JawModels
 from engines.teeth.moves import Move
+from engines.teeth.reduction import applied
 from engines.teeth.request import Limits, Patient, Plan
 from engines.teeth.stages import Staging
 
@@ -50,6 +51,8 @@ class Export:
 def export(case: Case, plan: Plan, staging: Staging, limits: Limits, out: Path, what: Export | None = None, job: Job | None = None) -> dict[str, Any]:
     """Writes the folder `out`, which must be empty or not there yet; the files and what is to be known of them.
 
+    case: as it was opened; the plan's interproximal reduction is cut here, out of every mesh and picture.
+
     EngineError where it cannot be written; after that, and after Cancelled, nothing of it is left.
     """
     what, job = what or Export(), job or Job()
@@ -63,7 +66,7 @@ def export(case: Case, plan: Plan, staging: Staging, limits: Limits, out: Path, 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
-        notices = _Writer(case, plan, staging, limits, what, job, beside).all()
+        notices = _Writer(case, applied(case, plan.reductions), plan, staging, limits, what, job, beside).all()
         files = sorted(str(path.relative_to(beside).as_posix()) for path in beside.rglob("*") if path.is_file())
         if out.exists():
             out.rmdir()
@@ -104,7 +107,8 @@ def read_movements(text: str) -> tuple[dict[int, Move], ...]:
 
 @dataclass(eq=False)
 class _Writer:
-    case: Case
+    start: Case  # with its crowns as they are
+    case: Case  # with reduced crowns
     plan: Plan
     staging: Staging
     limits: Limits
@@ -208,7 +212,7 @@ class _Writer:
         from engines.teeth.measures import measure
 
         self.job.progress(0, 1, "report")
-        before, planned = (measure(self.case, self._poses(stage), self.plan.reductions) for stage in (0, self.staging.count))
+        before, planned = (measure(self.start, self._poses(stage), taken) for stage, taken in ((0, ()), (self.staging.count, self.plan.reductions)))
         files = tuple(f"{file} (sha256 {digest[:12]})" for file, digest in self.case.hashes.items())
         content = report.Content(self.case, self.plan, self.staging, self.limits, self.what.today or date.today().isoformat(), self._pictures(), before,
                                  planned, self.what.patient, files)

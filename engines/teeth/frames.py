@@ -10,6 +10,7 @@ import numpy as np
 
 from engines.teeth import case, crown_geometry, fdi, orientation
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import open_edges
 
 LEAN_COS = 0.6  # a long axis further from the vertical than that (53 deg) is not believed
 
@@ -90,7 +91,7 @@ def _frame(number: int, mesh: Mesh, centre: np.ndarray, up: np.ndarray, tangent:
 
 
 def _kind(mesh: Mesh, z: np.ndarray) -> str:
-    if len(crown_geometry.open_edges(mesh)):
+    if len(open_edges(mesh.faces)):
         return "open"
     return "rooted" if np.ptp(mesh.vertices @ z) > crown_geometry.LONG_MM else "capped"
 
@@ -99,7 +100,7 @@ def long_axis(mesh: Mesh, up: np.ndarray) -> np.ndarray:
     """[3] unit vector from neck to biting surface, within 53 deg of up."""
     z = crown_geometry.bite_direction(mesh)
     if z is None or z @ up < LEAN_COS:
-        below, share = crown_geometry.cap(mesh, -up)
+        below, share = crown_geometry.flat_place(mesh, -up)
         if share > 0.12 and -below @ up > LEAN_COS:
             return -below
         # a molar with roots, or a crown whose cap is small: from the middle of its lower to that of its upper part

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from engines.teeth.case import Poses, Tooth
-from engines.teeth.closing import seams
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import same_places, seams
 
 HELD_MM, REACH_MM, SOFT_MM, POWER = 0.6, 10.0, 2.0, 3
 SEAM_MM = 0.6  # two rims that run along each other so close (the middle of a generated palate) move as one
@@ -118,8 +118,7 @@ def _mean_of_neighbours(gum: Mesh) -> tuple[np.ndarray, Any]:
     count = len(gum.vertices)
     if not len(gum.faces):
         return np.arange(count), csr_matrix((count, count))
-    _, first, same = np.unique(np.round(gum.vertices, 4), axis=0, return_index=True, return_inverse=True)
-    same = same.reshape(-1)
+    first, same = same_places(gum.vertices)
     for a, b in seams(gum.vertices[first], same[gum.faces], SEAM_MM):
         same[same == b] = a
     welded = same[gum.faces]

@@ -1,4 +1,4 @@
-"""Tooth labels of a scan: out of cell or vertex arrays and the JSON files of public data sets, and the scan cut along them into crowns and gum."""
+"""Tooth labels of a scan: one a face, out of cell or vertex arrays and the JSON files of public data sets."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from engines.teeth.mesh_reading import Surface
 NAMES = ("label", "labels", "predictedid", "predicted_id", "universal_id", "universalid", "fdi", "toothid", "tooth_id", "tooth", "toothlabel", "segmentation",
          "scalar_label", "scalar_labels", "materialids", "scalars", "class", "instance", "object_id")
 MOST = 40  # different labels; more is no numbering of teeth
-SMALL_PART, CELL_SHARE = 0.05, 0.02  # an island below this share of its tooth is gum; a labelled point must lie so near to a vertex, as share of the scan
+CELL_SHARE = 0.02  # a labelled point must lie so near to a vertex, as share of the scan
 
 
 def of_faces(surface: Surface) -> np.ndarray | None:
@@ -106,39 +106,3 @@ def _in_cells(vertices: np.ndarray, places: np.ndarray, size: float) -> tuple[np
             begin[open_ones] += 1
             open_ones = open_ones[begin[open_ones] < end[open_ones]]
     return index, distance
-
-
-def split(mesh: Mesh, labels: np.ndarray) -> tuple[dict[int, Mesh], Mesh]:
-    """Crowns by label and the gum (what is labelled 0 or less, and islands that lie apart from their tooth)."""
-    labels = labels.copy()
-    for label in np.unique(labels[labels > 0]):
-        faces = np.flatnonzero(labels == label)
-        parts = components(mesh.faces[faces])
-        counts = np.bincount(parts)
-        labels[faces[counts[parts] < SMALL_PART * len(faces)]] = 0
-    return {int(label): part(mesh, labels == label) for label in np.unique(labels[labels > 0])}, part(mesh, labels <= 0)
-
-
-def part(mesh: Mesh, chosen: np.ndarray) -> Mesh:
-    """The chosen faces with the vertices they use."""
-    faces = mesh.faces[chosen]
-    used = np.zeros(len(mesh.vertices), bool)
-    used[faces] = True
-    return Mesh(mesh.vertices[used], (np.cumsum(used, dtype=np.int32) - 1)[faces])
-
-
-def components(faces: np.ndarray) -> np.ndarray:
-    """[F] int from 0: which connected piece (by shared vertices) each face belongs to."""
-    vertices, corners = np.unique(faces, return_inverse=True)
-    corners = corners.reshape(-1, 3)
-    root = np.arange(len(vertices))
-    while True:  # every round hooks each face's roots to the smallest one and shortens all chains
-        least = root[corners].min(1)
-        new = root.copy()
-        for k in range(3):
-            np.minimum.at(new, root[corners[:, k]], least)
-        while not np.array_equal(new, new[new]):
-            new = new[new]
-        if np.array_equal(new, root):
-            return np.unique(root[corners[:, 0]], return_inverse=True)[1].reshape(-1)
-        root = new

@@ -29,16 +29,22 @@ class Material:
 
 
 def _rgb(text: str) -> Colour:
+    text = text.removeprefix("#")
     return int(text[0:2], 16) / 255, int(text[2:4], 16) / 255, int(text[4:6], 16) / 255
 
 
+# shared with the window (widgets/tokens.py); enamel and gum are a little lighter here, where one lamp lights them instead of three
+PIT, DEEP_GUM, PLASTER = "#a98a63", "#b3595b", "#d9d3c6"
+DARK_TEXT, MUTED_TEXT, BLUE = "#1a1e23", "#55606b", "#0b6a94"
+
+
 MATERIALS = {
-    "enamel": Material(_rgb("faf2e2"), _rgb("ecd6ad"), _rgb("eef1f2"), _rgb("a98a63"), .30, 45.0),
-    "gum": Material(_rgb("e3a09b"), _rgb("e3a09b"), _rgb("e3a09b"), _rgb("b3595b"), .16, 24.0),
-    "stone": Material(_rgb("d9d3c6"), _rgb("d9d3c6"), _rgb("d9d3c6"), _rgb("a59c8a"), .06, 12.0),
+    "enamel": Material(_rgb("faf2e2"), _rgb("ecd6ad"), _rgb("eef1f2"), _rgb(PIT), .30, 45.0),
+    "gum": Material(_rgb("e3a09b"), _rgb("e3a09b"), _rgb("e3a09b"), _rgb(DEEP_GUM), .16, 24.0),
+    "stone": Material(_rgb(PLASTER), _rgb(PLASTER), _rgb(PLASTER), _rgb("a59c8a"), .06, 12.0),
     "ghost": Material(_rgb("5c9fd6"), _rgb("5c9fd6"), _rgb("5c9fd6"), _rgb("5c9fd6"), .10, 20.0)}
 PAPER: Colour = (1.0, 1.0, 1.0)
-INK: Colour = _rgb("1a1e23")
-QUIET: Colour = _rgb("55606b")
-ACCENT: Colour = _rgb("0b6a94")
+INK: Colour = _rgb(DARK_TEXT)
+QUIET: Colour = _rgb(MUTED_TEXT)
+ACCENT: Colour = _rgb(BLUE)
 NOTE = "Planned movement, not expected result; not a medical device."

@@ -16,7 +16,6 @@ import numpy as np
 from engines.job import EngineError
 from engines.teeth.mesh import Mesh
 
-ENDINGS = (".stl", ".ply", ".obj", ".vtp", ".dcm")
 MAX_BYTES, MAX_FACES, MAX_COORDINATE = 1_000_000_000, 8_000_000, 1e7
 BAD_SHARE = 0.2  # of the triangles with no finite corners: more than that is no tooth any more
 AGAIN = "Export or copy this file again; STL, PLY, OBJ and VTP are accepted."

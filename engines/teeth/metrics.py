@@ -19,6 +19,7 @@ import numpy as np
 
 from engines.teeth import fdi
 from engines.teeth.case import Case, Poses
+from engines.teeth.moves import log
 from engines.teeth.request import Reduction
 from engines.teeth.standing import Standing
 
@@ -75,8 +76,7 @@ def compare(case: Case, poses: Poses, reference: Poses) -> Comparison:
 
 def angle_deg(turn: np.ndarray) -> float:
     """Of a rotation [3, 3]: exact for small angles too, where the arc cosine of the trace is not."""
-    skew = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
-    return float(np.rad2deg(np.arctan2(np.linalg.norm(skew), np.trace(turn) - 1)))
+    return float(np.rad2deg(np.linalg.norm(log(turn))))
 
 
 def _mean_distance(points: np.ndarray, difference: np.ndarray) -> float:
@@ -101,7 +101,10 @@ def procrustes(points: dict[int, np.ndarray], poses: Poses, reference: Poses) ->
 
 
 def curve(knots: np.ndarray, count: int = CURVE_POINTS) -> np.ndarray:
-    """[count, 3] on the natural cubic spline through knots [K, 3] over their chord lengths, at even steps of that parameter. ValueError below three."""
+    """[count, 3] on the natural cubic spline through knots [K, 3] over their chord lengths, at even steps of that parameter. ValueError below three.
+
+    Interpolating, in space: a metric must see every tooth. Arch forms (arch_form.curve) are smooth curves near the teeth, seen from above.
+    """
     if len(knots) < 3:
         raise ValueError("a curve goes through three points or more")
     at = np.concatenate([[0], np.cumsum(np.maximum(np.linalg.norm(np.diff(knots, axis=0), axis=1), 1e-6))])

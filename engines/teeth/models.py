@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from engines.job import EngineError
+from engines.teeth.caps import filled, wall, with_stub
 from engines.teeth.case import Case, Poses
-from engines.teeth.closing import closed_crown, filled, largest_part, loops, manifold, seams, tidy, volume, wall, watertight, welded
 from engines.teeth.gum_follow import GumFollow
 from engines.teeth.mesh import Mesh
+from engines.teeth.solid import mesh_of, solid_of
+from engines.teeth.topology import compact, largest_part, loops, orientable, outwards, seams, volume_mm3, watertight, welded
 
 BASES = ("gum", "full")  # the base has the outline of the gum (a horseshoe where the scan is one), or a plate fills it up
 CUT_MM = 4.0
 PLATE_MM = 2.5
+FOOT_MM = 0.5  # above the base of a closed gum, where its outline is taken
 STUB_MM = 5.0  # of a crown into the gum
 SEAM_MM = 0.6  # two rims that run along each other so close are one
 PITCH_MM = 0.2  # of the voxels where a solid cannot be cut exactly
@@ -45,7 +48,7 @@ class JawModels:
         if base not in BASES:
             raise ValueError(f"a base is {' or '.join(BASES)}")
         self._turn, self._base = _OVER if which == "upper" else np.eye(4), base
-        self._crowns = {n: closed_crown(tooth.mesh, -tooth.frame[:3, 2], STUB_MM) for n, tooth in teeth.items()}
+        self._crowns = {n: with_stub(tooth.mesh, -tooth.frame[:3, 2], STUB_MM) for n, tooth in teeth.items()}
         self._crowns = {n: mesh for n, mesh in self._crowns.items() if len(mesh.faces)}
         gum = case.gums.get(which)
         self._gum = GumFollow(gum, teeth) if gum is not None and len(gum.faces) else None
@@ -53,36 +56,37 @@ class JawModels:
                   for n, tooth in teeth.items() for pose in (np.eye(4), (end or {}).get(n, np.eye(4))) if len(tooth.mesh.vertices)]
         self.floor = min(lowest) - CUT_MM
         self._rim = min(lowest)
-        self._solids = {n: _solid(mesh.moved(self._turn)) for n, mesh in self._crowns.items()}
+        self._solids = {n: solid_of(mesh.moved(self._turn)) for n, mesh in self._crowns.items()}
 
     def at(self, poses: Poses) -> Model:
         """The model with its teeth at the poses; teeth without a pose (extracted) are left out."""
         there = [n for n in self._crowns if n in poses]
         ground = self._ground(poses, there)
         made = self._exact(ground, poses, there)
-        if made is not None and watertight(made) and volume(made) > 0:
+        if made is not None and watertight(made) and volume_mm3(made) > 0:
             return Model(made.moved(self._turn), True)
         closed = [self._crowns[n].moved(self._turn @ poses[n]) for n in there]
-        return Model(_of_voxels([*closed, *([ground] if ground is not None else [])], self.floor).moved(self._turn), False)
+        return Model(_of_voxels([*closed, *ground], self.floor).moved(self._turn), False)
 
-    def _ground(self, poses: Poses, there: list[int]) -> Mesh | None:
-        """Gum and base as a closed surface, deeper than the floor."""
+    def _ground(self, poses: Poses, there: list[int]) -> list[Mesh]:
+        """Gum and base as closed surfaces, down to the floor or deeper."""
         if self._gum is None:
             return self._block(poses, there)
-        return on_ground(self._gum.moved(poses).moved(self._turn), self.floor - 2.0)
+        ground = on_ground(self._gum.moved(poses).moved(self._turn), self.floor - 2.0)
+        return [] if ground is None else [ground, *self._foot(ground)]
 
-    def _block(self, poses: Poses, there: list[int]) -> Mesh | None:
+    def _block(self, poses: Poses, there: list[int]) -> list[Mesh]:
         """Without a gum: the outline of the teeth seen from above, widened and rounded, as a block up to the necks."""
         from manifold3d import CrossSection, JoinType
 
         shadows = [_shadow(self._crowns[n].moved(self._turn @ poses[n]).vertices[:, :2]) for n in there]
         outline = sum(shadows[1:], shadows[0]).offset(5.0, JoinType.Round).offset(-3.0, JoinType.Round) if shadows else CrossSection()
-        return None if outline.is_empty() else _mesh(outline.extrude(self._rim + .5 - self.floor + 2.0).translate((0, 0, self.floor - 2.0)))
+        return [] if outline.is_empty() else [mesh_of(outline.extrude(self._rim + .5 - self.floor + 2.0).translate((0, 0, self.floor - 2.0)))]
 
-    def _exact(self, ground: Mesh | None, poses: Poses, there: list[int]) -> Mesh | None:
+    def _exact(self, ground: list[Mesh], poses: Poses, there: list[int]) -> Mesh | None:
         from manifold3d import CrossSection, Error, Manifold, OpType
 
-        parts = [] if ground is None else [_solid(ground)]
+        parts = [solid_of(mesh) for mesh in ground]
         over = np.linalg.inv(self._turn)
         parts += [self._solids[n].transform((self._turn @ poses[n] @ over)[:3]) for n in there]
         if not parts or any(part.status() != Error.NoError or part.is_empty() for part in parts):
@@ -92,13 +96,22 @@ class JawModels:
             outline = CrossSection.hull(whole.project())
             whole = whole + outline.extrude(PLATE_MM).translate((0, 0, self.floor))
         whole = max(whole.decompose(), key=lambda part: part.volume(), default=whole)
-        return _mesh(whole) if whole.status() == Error.NoError and not whole.is_empty() else None
+        return mesh_of(whole) if whole.status() == Error.NoError and not whole.is_empty() else None
+
+
+    def _foot(self, ground: Mesh) -> list[Mesh]:
+        """A gum with a base of its own may end above the floor: then its outline just above that base goes on downwards."""
+        low = float(ground.vertices[:, 2].min())
+        if low <= self.floor:
+            return []
+        outline = solid_of(ground).slice(low + FOOT_MM)
+        return [] if outline.is_empty() else [mesh_of(outline.extrude(low + FOOT_MM - self.floor + 1.0).translate((0, 0, self.floor - 1.0)))]
 
 
 def on_ground(gum: Mesh, depth: float) -> Mesh | None:
     """A gum (teeth up) closed to a solid: sockets covered, its outer rim let down straight to the height `depth`. None where no surface is left."""
-    vertices, faces = welded(gum.vertices.astype(np.float64), gum.faces)
-    vertices, faces = largest_part(*manifold(vertices, faces))
+    vertices, faces = welded(gum)
+    vertices, faces = largest_part(vertices, orientable(faces))
     vertices, faces = _seamed(vertices, faces)
     rings = loops(faces)
     if not rings:
@@ -111,10 +124,9 @@ def on_ground(gum: Mesh, depth: float) -> Mesh | None:
     below[:, 2] = np.minimum(depth, below[:, 2] - .5)
     added = len(vertices) + np.arange(len(outer))
     faces = np.concatenate([faces, wall(outer, added)])
-    vertices, faces = filled(np.concatenate([vertices, below]), faces, [added], np.zeros(3))
+    vertices, faces = filled(np.concatenate([vertices, below]), faces, [added])
     vertices[-1, 2] = depth
-    made = Mesh(vertices, faces)
-    return made if volume(made) >= 0 else Mesh(made.vertices, made.faces[:, ::-1])
+    return outwards(Mesh(vertices, faces))
 
 
 def _socket(vertices: np.ndarray, ring: np.ndarray) -> np.ndarray:
@@ -131,19 +143,8 @@ def _seamed(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nda
     for a, b in seams(vertices, faces, SEAM_MM):
         vertices[a] = (vertices[a] + vertices[b]) / 2
         same[b] = a
-    return largest_part(*manifold(*tidy(vertices, same[faces])))
-
-
-def _solid(mesh: Mesh) -> Any:
-    from manifold3d import Manifold
-    from manifold3d import Mesh as Surface
-
-    return Manifold(Surface(np.array(mesh.vertices, np.float32, order="C"), np.array(mesh.faces, np.uint32, order="C")))  # copies: it takes no others
-
-
-def _mesh(solid: Any) -> Mesh:
-    made = solid.to_mesh()
-    return Mesh(np.asarray(made.vert_properties)[:, :3], np.asarray(made.tri_verts))
+    vertices, faces = compact(vertices, same[faces])
+    return largest_part(vertices, orientable(faces))
 
 
 def _shadow(points: np.ndarray) -> Any:
@@ -199,6 +200,4 @@ def _of_voxels(closed: list[Mesh], floor: float) -> Mesh:
     contour.Update()
     made = contour.GetOutput()
     vertices, faces = vtk_to_numpy(made.GetPoints().GetData()), vtk_to_numpy(made.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    vertices, faces = largest_part(*tidy(vertices.astype(np.float64), faces))
-    mesh = Mesh(vertices, faces)
-    return mesh if volume(mesh) > 0 else Mesh(mesh.vertices, mesh.faces[:, ::-1])
+    return outwards(Mesh(*largest_part(*compact(vertices.astype(np.float64), faces))))

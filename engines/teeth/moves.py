@@ -14,8 +14,6 @@ import numpy as np
 
 from engines.teeth.case import Tooth, side
 
-PIVOTS = ("crown", "resistance")
-
 
 @dataclass(frozen=True)
 class Move:
@@ -93,7 +91,7 @@ def move_of(tooth: Tooth, pose: np.ndarray) -> Move:
 
 
 def pivot(tooth: Tooth, which: str) -> np.ndarray:
-    """[3] mm at the start: the centre of the crown, or an estimate of the centre of resistance, a third of a root below the neck.
+    """[3] mm at the start: the centre of the crown, or (which = "resistance") an estimate of the centre of resistance, a third of a root below the neck.
 
     Roots are not in a scan: the neck is taken half a crown below its centre, the root 13 mm long [mean of Wheeler's table].
     """

@@ -4,7 +4,7 @@ Steps: files (archives), meshes and labels (pieces), units, tooth numbers, world
 the rest of the case.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,9 +16,8 @@ from engines.teeth import archives, case_folder, crown_geometry, fdi, frames, nu
 from engines.teeth.case import JAWS, Case, Poses, Question, Tooth, jaw
 from engines.teeth.mesh import Mesh
 from engines.teeth.pieces import Piece
+from engines.teeth.topology import open_edges
 from engines.teeth.units import MM
-
-AXES = "as found"  # the guess of an orientation question
 
 
 @dataclass(eq=False)
@@ -29,18 +28,16 @@ class _Reading:
     questions: list[Question]
 
 
-def open_case(path: Path, numbering: str | None = None, units: str | None = None, orientation: Any = None, job: Job | None = None,
-              renumbered: Iterable[tuple[int, int]] = ()) -> Case:
+def open_case(path: Path, numbering: str | None = None, units: str | None = None, orientation: Any = None, job: Job | None = None) -> Case:
     """The case in `path`. What a person says goes before what is found: numbering fdi or universal; units mm, cm, m or inch; orientation 4 x 4 (or its 16
-    numbers row by row), input axes in mm -> world; renumbered (number found, number meant) pairs, meant 0 = not a tooth.
+    numbers row by row), input axes in mm -> world. Single teeth are renumbered afterwards (rereading).
 
     EngineError where nothing at all can be opened; Cancelled.
     """
     job = job or Job()
     files = archives.open_files(Path(path), job)
     axes = np.array(orientation, np.float64) if orientation is not None and len(orientation) else None
-    changes = dict(renumbered)
-    made = case_folder.read(files, job) if not (numbering or units or changes) and axes is None else None
+    made = case_folder.read(files, job) if not (numbering or units) and axes is None else None
     if made is not None:
         return made
     found = pieces.gather(files, job)
@@ -52,8 +49,7 @@ def open_case(path: Path, numbering: str | None = None, units: str | None = None
     unit = _scale(found.pieces, units or "", reading)
     for piece in found.final:
         piece.mesh = _scaled(piece.mesh, MM[piece.unit if piece.unit and not units else unit])
-    system, teeth = _number(found.pieces, numbering or "", files, reading)
-    teeth = _renumbered(teeth, changes) if changes else teeth
+    decided, teeth = _number(found.pieces, numbering or "", files, reading)
     _turn_outwards(found.pieces, reading)
     scans = _by_jaw([piece for piece in found.pieces if piece.kind == "scan"], reading, [])
     gums = _by_jaw([piece for piece in found.pieces if piece.kind == "gum"], reading, list(teeth))
@@ -63,10 +59,11 @@ def open_case(path: Path, numbering: str | None = None, units: str | None = None
     world = {number: mesh.moved(to_world) for number, mesh in meshes.items()}
     axes_of = frames.of_teeth(world)
     _compare_jaws(world, scans, reading)
-    reference = _reference(found.final, meshes, system, to_world, reading, job)
+    reference = _reference(found.final, meshes, decided.system, to_world, reading, job)
     job.progress(1, 1, "opened")
     case = Case(files.title, {}, {which: mesh.moved(to_world) for which, mesh in gums.items()}, {which: mesh.moved(to_world) for which, mesh in scans.items()},
-                unit, system, to_world, found.hashes, reference, tuple(dict.fromkeys(reading.notices)), tuple(reading.questions))
+                unit, decided.system, to_world, found.hashes, reference, tuple(dict.fromkeys(reading.notices)), tuple(reading.questions),
+                decided.confidence if teeth else 1.0)
     return case.with_teeth({number: Tooth(number, mesh, axes_of[number], source=teeth[number].file) for number, mesh in world.items()})
 
 
@@ -125,8 +122,8 @@ def _check_width(parts: list[Piece], unit: str, reading: _Reading) -> None:
         reading.notices.append(f"In {unit} the arch is {arch:,.3g} mm wide; arches are {low:.0f} to {high:.0f} mm. Check the unit.")
 
 
-def _number(parts: list[Piece], system: str, files: archives.Files, reading: _Reading) -> tuple[str, dict[int, Piece]]:
-    """The numbering system and the teeth by FDI number; what is no tooth or there twice is left out with a notice."""
+def _number(parts: list[Piece], system: str, files: archives.Files, reading: _Reading) -> tuple[numbering.Numbered, dict[int, Piece]]:
+    """How the teeth are numbered, and the teeth by FDI number; what is no tooth or there twice is left out with a notice."""
     teeth = [piece for piece in parts if piece.kind == "tooth"]
     if not system:
         _recount(teeth, reading)
@@ -150,17 +147,7 @@ def _number(parts: list[Piece], system: str, files: archives.Files, reading: _Re
             numbered[number] = piece
     for (file, other), row in twice.items():
         reading.notices.append(f"{file} is tooth {', '.join(map(str, row))} a second time and was left out; {other} was taken. Rename one of them.")
-    return decided.system, numbered
-
-
-def _renumbered(teeth: dict[int, Piece], changes: dict[int, int]) -> dict[int, Piece]:
-    """Under the numbers that a person means. EngineError where two teeth would have one number, or there is no such tooth."""
-    meant = [(changes.get(number, number), piece) for number, piece in teeth.items() if changes.get(number, number) != 0]
-    numbers = [number for number, _ in meant]
-    wrong = sorted({number for number in numbers if numbers.count(number) > 1 or number not in fdi.PERMANENT + fdi.DECIDUOUS})
-    if wrong:
-        raise EngineError(f"Tooth {', '.join(map(str, wrong))} would be there twice, or is no FDI number.", "Give every tooth one number of its own.")
-    return dict(meant)
+    return decided, numbered
 
 
 def _recount(teeth: list[Piece], reading: _Reading) -> None:
@@ -216,18 +203,13 @@ def _by_jaw(parts: list[Piece], reading: _Reading, numbers: list[int]) -> dict[s
 
 def _axes(teeth: dict[int, Mesh], scans: dict[str, Mesh], reading: _Reading) -> np.ndarray:
     if len(teeth) < 3 and scans:
-        reading.questions.append(Question("orientation", "Where are front, left and up in this scan? The view shows a guess from its shape.", AXES, (AXES,)))
+        reading.questions.append(Question("orientation", "Where are front, left and up in this scan? The view shows a guess from its shape.",
+                                          orientation.AXES, (orientation.AXES,)))
         return scan_orientation.of_scans(scans)
     found = orientation.of_teeth(teeth)
-    if found.mirrored:
-        reading.notices.append("This case is the mirror image of what its tooth numbers say; it is shown mirrored back. Look at it: "
-                               "either the scan was mirrored on export, or left and right were swapped in the numbers.")
-        reading.questions.append(Question("orientation", "The shape and the numbers are mirror images of each other. Taken: the scan is mirrored.",
-                                          "mirrored scan", ("mirrored scan", "swapped numbers")))
-    if not found.bitten:
-        reading.notices.append("The jaws do not lie in one bite in these files; measures between the jaws mean nothing. Export both jaws in occlusion.")
-    if not found.sure:
-        reading.questions.append(Question("orientation", f"Is the case the right way up? The axes are unsure: {found.why}.", AXES, (AXES,)))
+    notices, questions = orientation.doubts(found)
+    reading.notices += notices
+    reading.questions += questions
     return found.to_world
 
 
@@ -263,7 +245,7 @@ def describe(case: Case) -> dict:
         box = np.ptp(tooth.mesh.vertices.astype(np.float64) @ tooth.frame[:3, :3], axis=0)
         teeth[str(number)] = {"name": fdi.name(number), "file": tooth.source, "triangles": len(tooth.mesh.faces),
                               "size_mm": [round(float(side), 2) for side in box],
-                              "closed": not len(crown_geometry.open_edges(tooth.mesh)), "centre_mm": [round(float(x), 2) for x in tooth.centre],
+                              "closed": not len(open_edges(tooth.mesh.faces)), "centre_mm": [round(float(x), 2) for x in tooth.centre],
                               "landmarks": len(tooth.landmarks)}
     jaws: dict[str, dict] = {}
     shapes: list[tuple[str, Callable[[str], Mesh | None]]] = [("gum_triangles", case.gums.get), ("scan_triangles", case.scans.get)]
@@ -271,7 +253,8 @@ def describe(case: Case) -> dict:
         row = {"teeth": len(case.of(which)), **{key: len(mesh.faces) for key, get in shapes for mesh in [get(which)] if mesh is not None}}
         if any(row.values()):
             jaws[which] = row
-    return {"case": case.name, "jaws": jaws, "teeth": teeth, "numbering": case.numbering, "units": case.units,
+    return {"case": case.name, "jaws": jaws, "teeth": teeth, "numbering": case.numbering,
+            "numbering_confidence": round(case.numbering_confidence, 3), "units": case.units,
             "orientation": {"to_world": case.to_world.round(9).tolist(), "mirrored": bool(np.linalg.det(case.to_world[:3, :3]) < 0)},
             "reference": case.reference is not None, "notices": list(case.notices),
             "questions": [{"field": q.field, "text": q.text, "guess": q.guess, "choices": list(q.choices)} for q in case.questions]}

@@ -23,6 +23,12 @@ WEAK, LEAST = 0.3, 0.03  # mean votes: below the first the other jaw knows bette
 FRONT_Y, EDGE_Z = -2.4, -2.3  # of upper incisal edges beside lower ones
 
 
+AXES = "as found"  # the guess of an orientation question
+MIRRORED = ("This case is the mirror image of what its tooth numbers say; it is shown mirrored back. Look at it: "
+            "either the scan was mirrored on export, or left and right were swapped in the numbers.")
+APART = "The jaws do not lie in one bite in these files; measures between the jaws mean nothing. Export both jaws in occlusion."
+
+
 @dataclass(frozen=True, eq=False)
 class Orientation:
     """to_world [4, 4]: input axes in mm -> world, a mirror has a negative determinant. misfit_mm: root mean square to a typical dentition.
@@ -93,6 +99,18 @@ def of_teeth(teeth: dict[int, Mesh]) -> Orientation:
     if not bitten:
         why = f"the jaws lie apart, and the {case.jaw(numbers[0])} one led"
     return Orientation(refined, mirrored, left, sure, bitten, why)
+
+
+def doubts(found: Orientation) -> tuple[list[str], list[case.Question]]:
+    """Notices and questions about axes that were found."""
+    notices = [text for text, told in ((MIRRORED, found.mirrored), (APART, not found.bitten)) if told]
+    questions = []
+    if found.mirrored:
+        questions.append(case.Question("orientation", "The shape and the numbers are mirror images of each other. Taken: the scan is mirrored.",
+                                       "mirrored scan", ("mirrored scan", "swapped numbers")))
+    if not found.sure:
+        questions.append(case.Question("orientation", f"Is the case the right way up? The axes are unsure: {found.why}.", AXES, (AXES,)))
+    return notices, questions
 
 
 def _best(numbers: list[int], centres: dict[int, np.ndarray], hints: dict[int, np.ndarray], doubt: float = CLEAR) -> tuple[np.ndarray, bool, float, bool]:

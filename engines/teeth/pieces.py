@@ -13,6 +13,7 @@ from engines.job import EngineError, Job
 from engines.teeth import labels, mesh_reading, numbering, units
 from engines.teeth.archives import Files
 from engines.teeth.mesh import Mesh
+from engines.teeth.split import split
 
 MAX_JSON = 200_000_000
 LARGE = 2.6  # so many times the typical width of a numbered mesh is no tooth
@@ -122,9 +123,10 @@ def _pairs(meshes: list[str], notes: dict[str, Any]) -> dict[str, str]:
 
 
 def _cut(name: str, surface: mesh_reading.Surface, marked: np.ndarray) -> list[Piece]:
-    crowns, gum = labels.split(surface.mesh, marked)
-    pieces = [Piece("tooth", name, mesh, str(label), surface.unit) for label, mesh in crowns.items()]
-    return pieces + ([Piece("gum", name, gum, unit=surface.unit)] if len(gum.faces) else [])
+    unit_mm = units.MM[surface.unit] if surface.unit else units.decide([], units.width(surface.mesh.vertices), scan=True).factor
+    parts = split(surface.mesh, marked, unit_mm=unit_mm)
+    pieces = [Piece("tooth", name, part.mesh, str(label), surface.unit) for label, part in parts.crowns.items()]
+    return pieces + ([Piece("gum", name, parts.gum.mesh, unit=surface.unit)] if len(parts.gum.faces) else [])
 
 
 def _told_apart(plain: list[tuple[str, mesh_reading.Surface]]) -> list[Piece]:

@@ -16,10 +16,10 @@ import numpy as np
 from engines.job import EngineError
 from engines.teeth import fdi
 from engines.teeth.case import Case, Poses
+from engines.teeth.look import NOTE
 from engines.teeth.units import MM
 
 MAX_BYTES, RIGID = 50_000_000, 1e-4
-NOTE = "Planned movement, not expected result. Not a medical device."
 
 
 @dataclass(frozen=True, eq=False)

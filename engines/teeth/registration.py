@@ -1,9 +1,10 @@
-"""Rigid registration of one tooth onto another scan of it."""
+"""Rigid registration: the steps that every one is made of, and one tooth laid onto another scan of it."""
 
 import numpy as np
 
 from engines.teeth import crown_geometry
 from engines.teeth.mesh import Mesh
+from engines.teeth.moves import exp
 
 POINTS, ROUNDS, KEPT = 500, 30, 0.85
 SAME_MM = 0.3  # corresponding vertices of one tooth leave less than that after alignment
@@ -45,20 +46,21 @@ def onto(source: Mesh, target: Mesh, guess: np.ndarray | None = None) -> np.ndar
     return matrix
 
 
-def _step(points: np.ndarray, places: np.ndarray, facing: np.ndarray) -> np.ndarray:
-    """The small rigid 4 x 4 that brings points nearest to the planes through their nearest places [Chen and Medioni 1992]."""
-    nearest = ((places**2).sum(1) - 2 * points @ places.T).argmin(1)
-    apart = places[nearest] - points
-    far = np.linalg.norm(apart, axis=1)
-    kept = far <= np.quantile(far, KEPT)
-    middle = points[kept].mean(0)
-    normals = facing[nearest[kept]]
-    rows = np.concatenate([np.cross(points[kept] - middle, normals), normals], 1)
+def plane_step(points: np.ndarray, places: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """The small rigid 4 x 4 that brings points [N, 3] nearest to the planes through their places with these unit normals [Chen and Medioni 1992]."""
+    middle = points.mean(0)
+    rows = np.concatenate([np.cross(points - middle, normals), normals], 1)
     square = rows.T @ rows + 1e-6 * len(rows) * np.eye(6)  # a surface of revolution leaves a turn open
-    turn, shift = np.split(np.linalg.solve(square, rows.T @ (normals * apart[kept]).sum(1)), 2)
-    angle = np.linalg.norm(turn)
-    k = np.cross(np.eye(3), turn / max(angle, 1e-30))  # the matrix of a cross product
+    turn, shift = np.split(np.linalg.solve(square, rows.T @ (normals * (places - points)).sum(1)), 2)
     step = np.eye(4)
-    step[:3, :3] = np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
+    step[:3, :3] = exp(turn)
     step[:3, 3] = middle + shift - step[:3, :3] @ middle
     return step
+
+
+def _step(points: np.ndarray, places: np.ndarray, facing: np.ndarray) -> np.ndarray:
+    """plane_step to the nearest places, without the points that are farthest from them."""
+    nearest = ((places**2).sum(1) - 2 * points @ places.T).argmin(1)
+    far = np.linalg.norm(places[nearest] - points, axis=1)
+    kept = far <= np.quantile(far, KEPT)
+    return plane_step(points[kept], places[nearest[kept]], facing[nearest[kept]])

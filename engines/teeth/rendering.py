@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from engines.job import EngineError
+from engines.teeth.caps import with_stub
 from engines.teeth.case import JAWS, Case, Poses, jaw
-from engines.teeth.closing import closed_crown
 from engines.teeth.gum_follow import GumFollow
 from engines.teeth.look import MATERIALS, PAPER, SHOWS, VIEWS, Colour
 from engines.teeth.mesh import Mesh
@@ -46,7 +46,7 @@ class Scene:
         """With a stub of a root, so that no hole opens where a tooth leaves its gum a little."""
         tooth = self.case.teeth[number]
         up = tooth.frame[:3, 2]
-        closed = closed_crown(tooth.mesh, -up, STUB_MM)
+        closed = with_stub(tooth.mesh, -up, STUB_MM)
         return Body(closed if len(closed.faces) else tooth.mesh, "enamel", up, jaw(number), neck=float((tooth.mesh.vertices @ up).min()))
 
     def bodies(self, poses: Poses, ghost: Poses | None = None) -> dict[Any, tuple[Body, np.ndarray]]:

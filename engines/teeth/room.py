@@ -23,7 +23,8 @@ def widths(crowns: dict[int, Crown], row: tuple[int, ...]) -> dict[int, float]:
 def crowding(crowns: dict[int, Crown], poses: dict[int, np.ndarray], row: tuple[int, ...]) -> float | None:
     """Widths of the ten teeth in front of the first molars less the length of the arch there, mm; negative where there is space. None where one is missing.
 
-    The arch is the curve of least squares through their contacts (degree 5 in the summed widths) between the mesial contacts of the molars.
+    The arch is the curve of least squares through their contacts (degree 5 in the summed widths) between the mesial contacts of the molars. This is what the
+    generator aims at, from crowns whose contacts it knows; the measure of a case (arch_measures) has the same definition, with missing teeth and its own arch.
     """
     front = tuple(n for n in row if fdi.place(n) < 6)
     molars = tuple(n for n in row if fdi.place(n) == 6)

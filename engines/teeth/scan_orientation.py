@@ -7,6 +7,7 @@ import numpy as np
 
 from engines.teeth import crown_geometry
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import open_edges
 
 CELL_MM, ANGLES = 2.0, 72
 TEETH_SHARE = 0.45  # of the scan's height that is taken for teeth
@@ -46,12 +47,12 @@ def _bite(mesh: Mesh) -> np.ndarray:
     areas = mesh.areas()
     _, axes = np.linalg.eigh((around * areas[:, None]).T @ around)
     normal = axes[:, 0]
-    edges = crown_geometry.open_edges(mesh)
+    edges = open_edges(mesh.faces)
     if len(edges) > 12:
         step = float((middle - crown_geometry.edge_centre(mesh, edges)) @ normal)
         if abs(step) > 0.03 * np.linalg.norm(np.ptp(mesh.vertices, axis=0)):
             return np.sign(step) * normal
-    sides = [crown_geometry.cap(mesh, sign * normal)[1] for sign in (1, -1)]  # the base of a model is flat
+    sides = [crown_geometry.flat_place(mesh, sign * normal)[1] for sign in (1, -1)]  # the base of a model is flat
     return -normal if sides[0] > sides[1] else normal
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from engines.job import EngineError
 from engines.teeth.islands import GUM, tidy
 from engines.teeth.mesh import Mesh
-from engines.teeth.surface import adjacent, proper, weld
+from engines.teeth.topology import adjacent, codes, directed, proper, weld
 
 ROUNDS, STEP = 3, 0.5  # how often and how far a border vertex goes to the middle of its neighbours on the border
 
@@ -30,17 +30,20 @@ class Split:
     labels: np.ndarray
 
 
-def split(mesh: Mesh, labels: np.ndarray, smooth: bool = True) -> Split:
-    """Crowns and gum of a scan with a label a face [F] (FDI, 0 = gum). Crumbs go to the label round them; a cut is straightened by about half a face,
-    crown and gum sharing its vertices. Broken triangles belong to no part. EngineError where the labels do not fit the scan."""
-    labels = np.asarray(labels).astype(np.int64).ravel()
+def split(mesh: Mesh, labels: np.ndarray, smooth: bool = True, unit_mm: float = 1.0) -> Split:
+    """Crowns and gum of a scan with a label a face [F] (a tooth's number; 0 or less = gum). Crumbs go to the label round them; a cut is straightened by
+    about half a face, crown and gum sharing its vertices. Broken triangles belong to no part; vertices and faces stay in the scan's order.
+
+    unit_mm: how many mm the scan's unit is. EngineError where the labels do not fit the scan.
+    """
+    labels = np.maximum(np.asarray(labels).astype(np.int64).ravel(), GUM)
     if len(labels) != len(mesh.faces):
         raise EngineError(f"{len(labels)} labels for {len(mesh.faces)} triangles.", "Load the labels that belong to this scan.")
     points, node_of = weld(mesh.vertices, mesh.faces)
     faces = node_of[mesh.faces].reshape(-1, 3)
     sound = proper(faces)
     areas = np.zeros(len(faces))
-    areas[sound] = Mesh(points, faces[sound]).areas()
+    areas[sound] = Mesh(points, faces[sound]).areas() * unit_mm**2
     labels = tidy(labels, adjacent(faces), areas) if sound.any() else labels
     if smooth and sound.any():
         points = _straight_cuts(points, faces[sound], labels[sound])
@@ -50,15 +53,17 @@ def split(mesh: Mesh, labels: np.ndarray, smooth: bool = True) -> Split:
     def part(number: int) -> Part:
         mine = np.flatnonzero(sound & (labels == number))
         used, local = np.unique(faces[mine], return_inverse=True)
-        return Part(Mesh(points[used], local.reshape(-1, 3)), source[used], mine)
+        order = np.argsort(source[used])  # two scans of one tooth then still correspond, vertex by vertex
+        rank = np.argsort(order)
+        return Part(Mesh(points[used[order]], rank[local].reshape(-1, 3)), source[used[order]], mine)
 
     return Split({int(number): part(number) for number in np.unique(labels[sound]) if number != GUM}, part(GUM), labels)
 
 
 def _straight_cuts(points: np.ndarray, faces: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Vertices on a cut between two labels go along the surface towards the middle of their two neighbours on the cut; where three labels meet they stay."""
-    pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
-    code, owner = pairs[:, 0] * len(points) + pairs[:, 1], np.tile(labels, 3)
+    pairs = np.sort(directed(faces), axis=1)
+    code, owner = codes(pairs), np.tile(labels, 3)
     order = np.argsort(code, kind="stable")
     cut = np.flatnonzero((np.diff(code[order]) == 0) & (np.diff(owner[order]) != 0))
     edges = pairs[order[cut]]

@@ -16,6 +16,7 @@ from engines.teeth.clearance import Clearance, SampledClearance
 from engines.teeth.moves import Move, matrix
 from engines.teeth.order import Crossing, crossing, knots
 from engines.teeth.poses import between
+from engines.teeth.reduction import applied
 from engines.teeth.request import Limits, Plan
 
 KINDS = {"translation": "mm", "extrusion": "mm", "tip": "deg", "torque": "deg", "rotation": "deg"}
@@ -125,14 +126,15 @@ def stage(case: Case, plan: Plan, limits: Limits | None = None, tolerance_mm: fl
           clearance: Clearance | None = None) -> Staging:
     """The stages of a plan: as few as the limits and the neighbours allow. Cancelled when the job is.
 
-    tolerance_mm: overlap that neighbours may have on the way; where the start or the plan has more, that much. Interproximal reduction adds to it.
+    case: as it was opened; the plan's interproximal reduction is on its crowns from the start. tolerance_mm: overlap that neighbours may have on the way;
+    where the start or the plan has more, that much. clearance: what knows the distances, otherwise sampled from the reduced crowns.
     """
     job, limits = job or Job(), limits or Limits()
     numbers = [number for number in sorted(case.teeth, key=order) if number not in plan.extracted]
     spans = {number: (max(1, first), max(1, first, last)) for number, first, last in plan.spans}
     ways = {number: _way(number, plan.move(number), limits, spans.get(number)) for number in numbers}
     warnings: list[str] = []
-    crossings = _crossings(case, plan, ways, tolerance_mm, clearance or SampledClearance(case), job, warnings)
+    crossings = _crossings(case, ways, tolerance_mm, clearance or SampledClearance(applied(case, plan.reductions)), job, warnings)
     reached, waits = _advance(ways, crossings, job, warnings)
     steps = tuple({number: ways[number].at(reached[k][number]) for number in numbers} for k in range(len(reached)))
     return _summed(steps, ways, waits, limits, warnings)
@@ -155,9 +157,8 @@ def _way(number: int, target: Move, limits: Limits, span: tuple[int, int] | None
     return _Way(number, target, steps, lead, decides=decides)
 
 
-def _crossings(case: Case, plan: Plan, ways: dict[int, _Way], tolerance_mm: float, clearance: Clearance, job: Job, warnings: list[str]) -> list[Crossing]:
+def _crossings(case: Case, ways: dict[int, _Way], tolerance_mm: float, clearance: Clearance, job: Job, warnings: list[str]) -> list[Crossing]:
     pairs = [(a, b) for a, b in _near(case, ways) if ways[a].steps or ways[b].steps]
-    reduced = {frozenset((r.first, r.second)): r.mm for r in plan.reductions}
     found = []
     for done, (a, b) in enumerate(pairs):
         job.progress(done, len(pairs) + 1, f"{a} and {b}")
@@ -165,7 +166,7 @@ def _crossings(case: Case, plan: Plan, ways: dict[int, _Way], tolerance_mm: floa
         first = np.array([matrix(case.teeth[a], ways[a].at(k)) for k in ka])
         second = np.array([matrix(case.teeth[b], ways[b].at(k)) for k in kb])
         gaps = clearance.gaps(a, b, np.repeat(first, len(kb), 0), np.tile(second, (len(ka), 1, 1))).reshape(len(ka), len(kb))
-        made = crossing(a, b, gaps + reduced.get(frozenset((a, b)), 0.0), (ways[a].steps, ways[b].steps), tolerance_mm)
+        made = crossing(a, b, gaps, (ways[a].steps, ways[b].steps), tolerance_mm)
         found.append(made)
         ends = max(made.overlap[0, 0], made.overlap[-1, -1], tolerance_mm)
         if made.ahead[0, 0] > ends + 0.05:

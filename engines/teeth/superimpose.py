@@ -16,14 +16,17 @@ from engines.teeth.case import Case, Poses
 from engines.teeth.clearance import surface
 from engines.teeth.mesh import Mesh
 from engines.teeth.moves import exp
-from engines.teeth.registration import kabsch
+from engines.teeth.registration import kabsch, plane_step
 
 KEPT = 0.8  # of the pairs
 STILL_MM = 0.15  # mean movement up to which a tooth counts as unmoved
 LEAST_TEETH = 4
 REACH_MM = 4.0  # vertices farther from every tooth than this (gum, base) have no deviation
 SAMPLE, FIRST_SAMPLE = 3000, 400
-ROUNDS, FIRST_ROUNDS = 60, 12
+COARSE = 8000  # points of the scan in the first rounds
+ROUNDS, FIRST_ROUNDS, FOLLOWED = 60, 12, 4
+NEARBY_DEG = (-8, -4, 4, 8)
+FACING = 0.5  # cosine from which two surfaces look the same way
 FAR_MM = 0.6  # rms of the kept pairs above which the scan does not belong to the teeth
 
 
@@ -54,16 +57,26 @@ def superimpose(case: Case, poses: Poses, scan: Mesh, anchors: tuple[int, ...] =
     if len([n for n in numbers if n in standing]) < 3:
         raise EngineError("A scan is laid over at least three teeth that hardly move.", "Choose three or more teeth to lay it on.")
     points, normals, used = surface(scan)
-    base = np.concatenate([standing[n][0] for n in numbers if n in standing])
+    base, facing = (np.concatenate([standing[n][k] for n in numbers if n in standing]) for k in (0, 1))
     whole = np.concatenate([vertices for vertices, _ in standing.values()])
     tree = cKDTree(points)
-    few, coarse = _thinned(base, FIRST_SAMPLE), cKDTree(_thinned(points, 8000))
-    best: tuple[float, np.ndarray] = (np.inf, np.eye(4))
+    few = _Sample(_thinned(base, FIRST_SAMPLE), _thinned(facing, FIRST_SAMPLE))
+    coarse = _Target(cKDTree(_thinned(points, COARSE)), _thinned(normals, COARSE))
+    tried: list[tuple[float, np.ndarray]] = []
     starts = [np.eye(4), *_turns(whole, points)]
     for k, start in enumerate(starts):
         job.progress(k, len(starts) + 1, "laying the scan over the teeth")
-        best = min(best, _points_to_points(few, coarse, start), key=lambda found: found[0])
-    rms, to_scan = _points_to_planes(_thinned(base, SAMPLE), tree, points, normals, best[1], job)
+        tried.append(_points_to_points(few, coarse, start))
+    tried.sort(key=lambda found: found[0])
+    middle = points.mean(0)
+    for _, start in tried[:FOLLOWED]:  # the palate turns the axes by some degrees, and from there every tooth meets its neighbour
+        job.check()
+        tried = tried + [_points_to_points(few, coarse, _turned(np.deg2rad(angle) * axis, middle) @ start)
+                         for axis in np.eye(3) for angle in NEARBY_DEG]
+    tried.sort(key=lambda found: found[0])
+    # a few rounds on a thin scan may rank a turn that is one tooth off first: the best few are followed to their ends
+    fine, full = _Sample(_thinned(base, SAMPLE), _thinned(facing, SAMPLE)), _Target(tree, normals)
+    rms, to_scan = min((_points_to_planes(fine, full, start, job) for _, start in tried[:FOLLOWED]), key=lambda found: found[0])
     if rms > FAR_MM:
         raise EngineError(f"The later scan does not fit these teeth: {rms:.1f} mm remain between them.",
                           "Check that it is a scan of the same jaw in millimetres, or choose other teeth to lay it on.")
@@ -103,40 +116,62 @@ def _turns(whole: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
     return made
 
 
-def _points_to_points(few: np.ndarray, tree: Any, matrix: np.ndarray) -> tuple[float, np.ndarray]:
-    """rms of the kept pairs and the matrix, after a few rounds."""
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """Some points [N, 3] of the planned teeth and the way their surface looks."""
+
+    points: np.ndarray
+    facing: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """The scan's points in a k-d tree, with their normals [V, 3]."""
+
+    tree: Any
+    normals: np.ndarray
+
+    def pairs(self, sample: _Sample, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Points of the sample under the matrix [K, 3], their partners and the partners' normals, and the share that found one: the nearest point,
+        if it looks the same way (a crown must not be laid on gum, nor an arch upside down on itself), the worst left out."""
+        moved = sample.points @ matrix[:3, :3].T + matrix[:3, 3]
+        distance, nearest = self.tree.query(moved)
+        alike = ((sample.facing @ matrix[:3, :3].T) * self.normals[nearest]).sum(1) > FACING
+        share = float(alike.mean())
+        kept = alike & (distance <= np.quantile(distance[alike] if alike.any() else distance, KEPT))
+        if kept.sum() < 6:
+            kept = distance <= np.quantile(distance, KEPT)
+        return moved[kept], self.tree.data[nearest[kept]], self.normals[nearest[kept]], share
+
+
+def _points_to_points(sample: _Sample, target: _Target, matrix: np.ndarray) -> tuple[float, np.ndarray]:
+    """What is left over and the matrix, after a few rounds."""
     for _ in range(FIRST_ROUNDS):
-        moved = few @ matrix[:3, :3].T + matrix[:3, 3]
-        distance, nearest = tree.query(moved)
-        kept = distance <= np.quantile(distance, KEPT)
-        matrix = kabsch(moved[kept], tree.data[nearest[kept]]) @ matrix
-    return float(np.sqrt((distance[kept] ** 2).mean())), matrix
+        here, there, _, share = target.pairs(sample, matrix)
+        matrix = kabsch(here, there) @ matrix
+    return float(np.sqrt(((here - there) ** 2).sum(1).mean())) / max(share, .01), matrix
 
 
-def _points_to_planes(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray, matrix: np.ndarray, job: Job) -> tuple[float, np.ndarray]:
-    """rms off the planes of the kept pairs and the matrix, when it no longer changes."""
-    off, step = np.zeros(1), np.ones(6)
+def _points_to_planes(sample: _Sample, target: _Target, matrix: np.ndarray, job: Job) -> tuple[float, np.ndarray]:
+    """rms off the planes of the kept pairs, more where few points found one, and the matrix, when it no longer changes."""
+    off, share = np.zeros(1), 1.0
     for _ in range(ROUNDS):
         job.check()
-        moved = few @ matrix[:3, :3].T + matrix[:3, 3]
-        distance, nearest = tree.query(moved)
-        kept = distance <= np.quantile(distance, KEPT)
-        p, q, n = moved[kept], points[nearest[kept]], normals[nearest[kept]]
+        p, q, n, share = target.pairs(sample, matrix)
         off = ((p - q) * n).sum(1)
-        middle = p.mean(0)
-        step = np.linalg.lstsq(np.concatenate([np.cross(p - middle, n), n], 1), -off, rcond=None)[0]
-        change = _rigid(step, middle)
+        change = plane_step(p, q, n)
         matrix = change @ matrix
-        if np.abs(step[:3]).max() < 1e-7 and np.abs(step[3:]).max() < 1e-6:
+        if np.abs(change - np.eye(4)).max() < 1e-6:
             break
-    return float(np.sqrt((off**2).mean())), matrix
+    return float(np.sqrt((off**2).mean())) / max(share, .01), matrix
 
 
-def _rigid(step: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    change = np.eye(4)
-    change[:3, :3] = exp(step[:3])
-    change[:3, 3] = middle + step[3:] - change[:3, :3] @ middle
-    return change
+def _turned(vector: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """[4, 4]: a turn about a point, by a rotation vector in rad."""
+    made = np.eye(4)
+    made[:3, :3] = exp(vector)
+    made[:3, 3] = middle - made[:3, :3] @ middle
+    return made
 
 
 def _apart(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from engines.job import EngineError
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import adjacent, codes, directed, proper, weld
 
 NODES = 60_000  # above this the graph is thinned: the linear solve grows faster than the scan
 SMOOTH_MM = 0.35  # normals are averaged over about this radius; smaller follows scanner noise, larger rounds narrow interdental valleys off
@@ -56,31 +57,6 @@ class Surface:
         return np.unique(np.concatenate([np.asarray(near, np.int64) for near in found])) if len(found) else np.zeros(0, np.int64)
 
 
-def weld(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices at the same place (within a millionth of the extent) become one: the kept vertices [N, 3] and the node of every vertex [V], -1 where a
-    vertex is not finite or no face uses it. Nodes are in the order of their place, so that the order of the input does not matter."""
-    used = np.zeros(len(vertices), bool)
-    used[faces] = True
-    used &= np.isfinite(vertices).all(1)
-    nodes = np.full(len(vertices), -1)
-    if not used.any():
-        return np.zeros((0, 3)), nodes
-    points = vertices[used].astype(np.float64)
-    cell = max(np.ptp(points, axis=0).max() * 1e-6, 1e-12)
-    keys = np.round((points - points.min(0)) / cell).astype(np.int64)
-    order, groups = _groups(keys)
-    nodes[np.flatnonzero(used)[order]] = groups
-    first = np.flatnonzero(np.r_[True, np.diff(groups) > 0])
-    return points[order[first]], nodes
-
-
-def _groups(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An order that sorts rows [K, C] of integers, and the number of the distinct row at each place of it."""
-    order = np.lexsort(keys.T[::-1])
-    new = np.r_[False, (np.diff(keys[order], axis=0) != 0).any(1)]
-    return order, np.cumsum(new)
-
-
 def prepare(mesh: Mesh, nodes: int = NODES) -> Surface:
     """The graph of a scan, thinned to about `nodes`. Faces with corners that are not finite or fall together carry no graph but keep their place.
     EngineError where no face is left."""
@@ -93,35 +69,18 @@ def prepare(mesh: Mesh, nodes: int = NODES) -> Surface:
     pairs = adjacent(faces)
     sound = _sorted(faces)
     normals, areas = _normals(points, sound)
-    edges, once = _edges(sound, len(points))
+    edges, once = _edges(sound)
     rim = np.zeros(len(points), bool)
     rim[edges[once]] = True
     if len(points) > nodes:
         points, normals, areas, rim, faces = _thin(points, normals, areas, rim, faces, edges, nodes)
-        edges = _edges(_sorted(faces), len(points))[0]
+        edges = _edges(_sorted(faces))[0]
     along = points[edges[:, 1]] - points[edges[:, 0]]
     lengths = np.maximum(np.linalg.norm(along, axis=1), 1e-9)
     bare = Surface(points, normals, areas, edges, lengths, np.zeros(len(edges)), faces, face_areas, pairs, rim)
     normals = _smooth(bare, normals)
     bends = np.einsum("ij,ij->i", normals[edges[:, 1]] - normals[edges[:, 0]], along) / lengths**2
     return replace(bare, normals=normals, bends=bends)
-
-
-def proper(faces: np.ndarray) -> np.ndarray:
-    """[F] which faces have three different corners that are there."""
-    a, b, c = faces.T
-    return (a >= 0) & (b >= 0) & (c >= 0) & (a != b) & (b != c) & (c != a)
-
-
-def adjacent(faces: np.ndarray) -> np.ndarray:
-    """[P, 2] faces that share an edge, by their places; an edge of more than two faces joins each to the next."""
-    which = np.flatnonzero(proper(faces))
-    corners = faces[which]
-    pairs = np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), axis=1).astype(np.int64)
-    code, owner = pairs[:, 0] * (corners.max(initial=0) + 1) + pairs[:, 1], np.tile(which, 3)
-    order = np.lexsort((owner, code))
-    twice = np.flatnonzero(np.diff(code[order]) == 0)
-    return np.stack([owner[order[twice]], owner[order[twice + 1]]], -1)
 
 
 def _sorted(faces: np.ndarray) -> np.ndarray:
@@ -139,11 +98,11 @@ def _normals(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30), areas
 
 
-def _edges(faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Every edge once [E, 2], lower node first, and which belong to a single face."""
-    pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
-    codes, uses = np.unique(pairs[:, 0] * max(count, 1) + pairs[:, 1], return_counts=True)
-    return np.stack(np.divmod(codes, max(count, 1)), -1), uses == 1
+    pairs = np.sort(directed(faces), axis=1)
+    _, first, uses = np.unique(codes(pairs), return_index=True, return_counts=True)
+    return pairs[first], uses == 1
 
 
 def _smooth(surface: Surface, normals: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Long work of the Teeth workspace for the background lane: frozen, picklable, done with the workspace's engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ class StageTask:
         from engines.teeth.stages import stage
 
         request = self.request
-        return stage(engine.shaped(request, job), request.plan, request.limits, request.tolerance_mm, job)
+        return stage(engine.case(request, job), request.plan, request.limits, request.tolerance_mm, job)
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,33 @@ class FitTask:
 
 
 @dataclass(frozen=True)
+class OverlayTask:
+    """A later scan over the teeth where the moves put them (later_scan.LaidOver)."""
+
+    request: TeethRequest
+    moves: tuple[tuple[int, Move], ...]
+    path: str
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
+        from engines.teeth import later_scan
+
+        case = engine.shaped(self.request, job)
+        return later_scan.lay_over(case, poses_of(case, replace(self.request.plan, moves=self.moves)), Path(self.path), job)
+
+
+@dataclass(frozen=True)
 class ExportTask:
-    """The plan with its stages, every part of it, into a folder that is empty or not there yet; export.export's facts."""
+    """The plan with its stages into a folder that is empty or not there yet; export.export's facts. parts: export.PARTS; empty = all."""
 
     request: TeethRequest
     folder: str
     anonymous: bool = True
+    parts: tuple[str, ...] = ()
 
     def carry_out(self, engine: "TeethEngine", job: Job) -> dict[str, Any]:
         from engines.teeth import export
 
         request = self.request
-        what = export.Export(patient=None if self.anonymous else request.patient)
-        case = engine.shaped(request, job)
+        what = export.Export(self.parts or export.PARTS, patient=None if self.anonymous else request.patient)
+        case = engine.case(request, job)
         return export.export(case, request.plan, StageTask(request).carry_out(engine, job), request.limits, Path(self.folder), what, job)

@@ -28,12 +28,14 @@ def test_universal_names_and_bad_arguments(vernier, tmp_path):
 def test_inspect_tells_what_is_in_a_case_and_what_is_in_doubt(vernier, tmp_path):
     vernier("teeth", "generate", "--out", tmp_path / "case", "--preset", "crowding", "--numbering", "universal")
     status, said = vernier("teeth", "inspect", tmp_path / "case")
-    assert status == 0 and said["jaws"]["upper"]["teeth"] == 14 and said["numbering"] == "universal" and said["units"] == "mm" and said["reference"] is True
+    assert status == 0 and said["jaws"]["upper"]["teeth"] == 14 and said["numbering"] == "universal" and said["numbering_confidence"] == 1
+    assert said["units"] == "mm" and said["reference"] is True
     assert said["teeth"]["11"]["file"] == "8.stl" and said["teeth"]["11"]["landmarks"] > 5 and not said["notices"] and not said["questions"]
     (tmp_path / "case/case.json").unlink()
     (tmp_path / "case/8.stl").write_bytes(b"solid cut")
     status, said = vernier("teeth", "inspect", tmp_path / "case", "--units", "mm")
     assert status == 0 and len(said["teeth"]) == 27 and "8.stl is cut short" in said["notices"][0] and np.shape(said["orientation"]["to_world"]) == (4, 4)
+    assert said["numbering"] == "universal" and .9 <= said["numbering_confidence"] <= 1
     status, said = vernier("teeth", "inspect", tmp_path / "nowhere")
     assert status == 1 and "nowhere" in said["error"] and said["remedy"]
     status, said = vernier("teeth", "inspect", tmp_path / "case", "--orientation", *["1"] * 16)

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 
@@ -50,3 +51,35 @@ def test_wrong_words_are_told(vernier, made, tmp_path):
         status, said = vernier("teeth", *words, "--out", tmp_path / "out")
         assert status == 1 and said["error"] and said["remedy"] and not (tmp_path / "out").exists()
     assert vernier("teeth", "stage", made / "case", made / "plan.json", "--tip-deg", 99, "--out", tmp_path / "out")[1]["error"].startswith("--tip-deg")
+
+
+def test_a_plan_by_hand_works_in_every_verb_that_takes_one(vernier, made, tmp_path):
+    plan, case, out = tmp_path / "hand.json", made / "case", tmp_path / "out"
+    matrix = [[1, 0, 0, 0], [0, 1, 0, -.5], [0, 0, 1, 0], [0, 0, 0, 1]]
+    plan.write_text(json.dumps({"units": "mm", "teeth": {"31": {"matrix": matrix}}, "plan": {"of": "another program"}, "more": 1}))
+    for words in (("measure", case, "--plan", plan), ("compare", case, plan, "--reference", plan), ("compare", case, plan, "--reference", case),
+                  ("stage", case, plan, "--out", out / "stage", "--numbers-only"), ("export", case, plan, "--out", out / "export", "--parts", "plan,final"),
+                  ("render", case, "--plan", plan, "--views", "front", "--out", out / "render", "--width", 64, "--height", 64)):
+        status, said = vernier("teeth", *words)
+        assert status == 0 and any("the matrices were used" in text for text in said["notices"]), (words, said)
+        if words[0] == "compare":
+            assert said["teeth"]["31"]["ADD"] == pytest.approx(.5 if words[-1] == case else 0, abs=1e-6)
+    written = json.loads((out / "export/plan.json").read_text())
+    assert [x for row in written["teeth"]["31"]["matrix"] for x in row] == pytest.approx([x for row in matrix for x in row], abs=1e-6)
+    matrix[1][3] = -500
+    plan.write_text(json.dumps({"units": "mm", "teeth": {"31": {"matrix": matrix}}}))
+    status, said = vernier("teeth", "measure", case, "--plan", plan)
+    assert status == 1 and "hand.json moves a tooth too far" in said["error"] and said["remedy"]
+
+
+def test_a_reduction_of_the_plan_is_cut_out_of_what_is_written(vernier, made, tmp_path):
+    from engines.teeth import mesh_reading
+
+    plan = json.loads((made / "plan.json").read_text())
+    cut = tmp_path / "cut.json"
+    cut.write_text(json.dumps(plan | {"plan": {"reductions": [{"first": 32, "second": 33, "mm": .4}]}}))
+    corners = []
+    for name, path in (("whole", made / "plan.json"), ("cut", cut)):
+        assert vernier("teeth", "export", made / "case", path, "--out", tmp_path / name, "--parts", "final,report")[0] == 0
+        corners.append(mesh_reading.read((tmp_path / name / "final/32.stl").read_bytes(), "32.stl").mesh.corners())
+    assert np.linalg.norm(corners[0] - corners[1], axis=2).max() == pytest.approx(.2, abs=1e-4)

@@ -315,3 +315,14 @@ def test_the_first_window_fits_its_screen(opened):
     window = opened()
     room = window.screen().availableSize()
     assert window.width() <= max(room.width(), window.minimumWidth()) and window.height() <= max(room.height(), window.minimumHeight())
+
+
+def test_a_bug_report_holds_nothing_of_a_patient(qtbot, qapp, tmp_path):
+    from engines.teeth import request as dental
+
+    class Panelled(Panel):
+        pass
+
+    teeth = Row("teeth", "Teeth", "teeth", lambda: dental.TeethRequest(patient=dental.Patient("Somebody", "1999", "notes")), dental.wrap, dental.unwrap,
+                Panelled, lambda device: Slow())
+    assert "Somebody" not in str(dental.wrap(teeth.request().anonymous()))

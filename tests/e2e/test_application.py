@@ -114,3 +114,45 @@ def test_the_bench_of_the_window_prints_its_numbers(tmp_path):
                           env=os.environ | {"QT_QPA_PLATFORM": "offscreen"})
     facts = json.loads(done.stdout)
     assert done.returncode == 0 and facts["ticks"] > 20 and set(facts["met"]) == {"window", "sample", "smooth", "picture"}
+
+
+def test_a_dental_case_is_opened_moved_and_back_after_a_kill(tmp_path):
+    case = tmp_path / "fall für zwei"
+    made = subprocess.run([sys.executable, "-m", "app", "teeth", "generate", "--preset", "deep-bite", "--out", str(case)], cwd=ROOT, capture_output=True,
+                          text=True, timeout=120)
+    assert made.returncode == 0, made.stderr
+    use = f"""
+    from engines.teeth.moves import Move
+    window.open_path(Path({str(case)!r}))
+    workspace, state = window.workspaces["teeth"], {{}}
+    def measured(outcome):
+        if "moved" not in state:
+            state["moved"] = True
+            QTimer.singleShot(0, window, lambda: workspace.edit(workspace.plan.with_move(11, Move(buccal=1.5)), "move"))
+    window.workers["teeth"].done.connect(measured)
+"""
+    process = start(tmp_path / "home", use)
+    deadline = time.monotonic() + 120
+    while not any(b'"buccal": 1.5' in _autosaved(path) for path in (tmp_path / "home" / "autosave").glob("*.vernier")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    again = """
+    workspace = window.workspaces["teeth"]
+    def back(outcome):
+        print(len(outcome.case.teeth), workspace.plan.move(11).buccal, outcome.case.name)
+        window.close()
+    window.workers["teeth"].done.connect(back)
+"""
+    assert finished(start(tmp_path / "home", again), 150).strip() == "28 1.5 fall für zwei"
+
+
+def _autosaved(path):
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read("session.json")
+    except (OSError, zipfile.BadZipFile, KeyError):
+        return b""

@@ -119,6 +119,11 @@ class ArchCanvas(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()), tokens.RADIUS_PX, tokens.RADIUS_PX)
         if self.picture is not None:
             self._paint(painter, self.picture)
+        else:
+            painter.setFont(font(tokens.CAPTION_PX))
+            painter.setPen(color("muted"))
+            painter.drawText(QRectF(self.rect()).adjusted(24, 0, -24, 0), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
+                             "The curve appears when this jaw has teeth enough to lay it through.")
         if self.hasFocus():
             focus_ring(painter, QRectF(self.rect()))
         painter.end()

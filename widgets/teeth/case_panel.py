@@ -63,6 +63,7 @@ class CasePanel(QWidget):
             rows.insert(0, (source.path, case.name if case is not None else source.path.rpartition("/")[2], None))
         self.name.set_choices(rows)
         self.name.set_value(source.path)
+        self.name.setToolTip(f"{self.name.currentText()}. Sample cases; open your own below, or drop it on the window")
         self.facts.setText(self._spoken(source, case))
         self.segment.setVisible(case is not None and bool(case.scans))
         self._show_questions(case.questions if case is not None else ())
@@ -72,9 +73,13 @@ class CasePanel(QWidget):
             return "Opening\N{HORIZONTAL ELLIPSIS}"
         tip = next((sample.description for sample in self._samples if SAMPLE + sample.name == source.path), "")
         jaws = " and ".join(jaw for jaw in ("upper", "lower") if case.of(jaw) or jaw in case.scans) or "no"
-        found = f"{len(case.teeth)} teeth, {jaws} jaw{'s' if ' and ' in jaws else ''}"
+        jaws += f" jaw{'s' if ' and ' in jaws else ''}"
+        if not case.teeth and case.scans:
+            return f"A scan of the {jaws}, not yet divided into teeth; unit: {case.units}."
+        found = f"{len(case.teeth)} {'tooth' if len(case.teeth) == 1 else 'teeth'}, {jaws}"
         if not source.path.startswith(SAMPLE):
-            found += f". Numbers in the files: {'Universal' if case.numbering == 'universal' else 'FDI'}; unit: {case.units}"
+            numbers = "" if source.clicks else f"numbers in the files: {'Universal' if case.numbering == 'universal' else 'FDI'}; "
+            found += f"; {numbers}unit: {case.units}"
         return f"{tip} {found}.".strip()
 
     def _show_questions(self, questions: tuple[Question, ...]) -> None:
@@ -89,16 +94,18 @@ class CasePanel(QWidget):
             column.setSpacing(tokens.SPACE_XS)
             text = QLabel(question.text)
             text.setWordWrap(True)
-            answer = Choice(question.field)
-            answer.set_choices([(choice, choice, None) for choice in question.choices])
-            answer.set_value(question.guess)
-            answer.changed.connect(lambda value, field=question.field: self.answered.emit(field, value))
-            keep = QPushButton("Right")
-            keep.setToolTip("Keep what was found")
-            keep.clicked.connect(lambda _=False, question=question: self.answered.emit(question.field, question.guess))
             row = QHBoxLayout()
-            row.addWidget(answer, 1)
-            row.addWidget(keep)
+            row.setSpacing(tokens.SPACE_S)
+            if len(question.choices) > 1:
+                answer = Choice(question.field)
+                answer.set_choices([(choice, choice, None) for choice in question.choices])
+                answer.set_value(question.guess)
+                answer.changed.connect(lambda value, field=question.field: self.answered.emit(field, value))
+                row.addWidget(answer, 1)
+            keep = QPushButton("Keep" if len(question.choices) > 1 else f"Keep {question.guess}")
+            keep.setToolTip("What was found is correct")
+            keep.clicked.connect(lambda _=False, question=question: self.answered.emit(question.field, question.guess))
+            row.addWidget(keep, 0 if len(question.choices) > 1 else 1)
             column.addWidget(text)
             column.addLayout(row)
             self._questions.addWidget(box)

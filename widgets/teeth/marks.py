@@ -74,7 +74,7 @@ class MarkLayer(Layer):
 
     def _shown(self, item: Mark | Line) -> bool:
         jaw = jaw_of(item.number) if item.number is not None else item.jaw
-        return self.scene.shown_jaws in ("both", jaw or "both") and item.number not in self.scene.hidden
+        return (jaw is None or self.scene.shown_jaws in ("both", jaw)) and item.number not in self.scene.hidden
 
     def paint(self, painter: QPainter, seen: Seen) -> None:
         for line in self.lines:

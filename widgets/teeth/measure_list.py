@@ -123,8 +123,8 @@ class MeasureList(QWidget):
     def _columns(self, box: QRectF) -> tuple[QRectF, QRectF, QRectF, QRectF]:
         """Name, before, now, bar."""
         right = box.right() - BAR_PX
-        return (QRectF(box.left(), box.top(), right - 104 - box.left(), box.height()), QRectF(right - 104, box.top(), 50, box.height()),
-                QRectF(right - 53, box.top(), 51, box.height()), QRectF(right, box.top(), BAR_PX, box.height()))
+        return (QRectF(box.left(), box.top(), right - 104 - box.left(), box.height()), QRectF(right - 104, box.top(), 42, box.height()),
+                QRectF(right - 62, box.top(), 60, box.height()), QRectF(right, box.top(), BAR_PX, box.height()))
 
     def _paint_heads(self, painter: QPainter, box: QRectF) -> None:
         _, before, now, bar = self._columns(box)
@@ -149,7 +149,7 @@ class MeasureList(QWidget):
             painter.drawText(rest, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
             return
         painter.setPen(color("muted"))
-        painter.drawText(before, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, row.before)
+        painter.drawText(before, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, row.before.removesuffix(" mm").removesuffix(" %"))
         painter.setPen(color("text"))
         painter.drawText(now, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, row.now)
         if row.z_now is not None:

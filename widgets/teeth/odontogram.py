@@ -11,11 +11,17 @@ from widgets import tokens
 from widgets.paint import color, focus_ring, font
 from widgets.teeth.words import numbered
 
-ROW_PX, NUMBER_PX, GAP_PX = 30, 14, 6
+ROW_PX, NUMBER_PX, GAP_PX = 40, 14, 8
 MIDDLE_PX = 6  # between the patient's right and left
-# mesiodistal and buccolingual size on the page, in shares of a place, by place 1 to 8
-SIZES = {True: ((.84, .58), (.70, .52), (.72, .66), (.70, .80), (.70, .80), (.98, .96), (.92, .92), (.84, .84)),
-         False: ((.58, .54), (.62, .54), (.68, .66), (.70, .72), (.72, .74), (1.0, .88), (.96, .86), (.88, .80))}
+CROWN_PX = 17
+# by place 1 to 8: width in shares of a place, height of the crown in CROWN_PX, length of the roots in px, and how many are seen
+SHAPES = {True: ((.86, 1.0, 17, 1), (.70, .92, 17, 1), (.76, 1.0, 21, 1), (.72, .86, 17, 1), (.72, .82, 17, 1),
+                 (.98, .78, 16, 3), (.94, .76, 15, 3), (.86, .70, 13, 2)),
+          False: ((.58, .90, 16, 1), (.62, .92, 17, 1), (.70, 1.0, 20, 1), (.70, .88, 17, 1), (.72, .84, 17, 1),
+                  (1.0, .78, 16, 2), (.96, .76, 15, 2), (.90, .70, 13, 2))}
+# biting edges by place 1 to 6 and beyond: points in half widths and shares of the crown's height
+_FLAT, _CUSP = ((-.8, 0), (.8, 0), (.86, .12)), ((0, -.04), (.86, .2))
+EDGES = (_FLAT, _FLAT, _CUSP, _CUSP, _CUSP, ((-.5, 0), (-.05, .14), (.45, 0), (.86, .12)))
 STATES = ("missing", "present", "moved", "locked", "extracted")
 
 
@@ -70,22 +76,31 @@ class Odontogram(QWidget):
         """What stands in a place: the permanent tooth, or the deciduous one where only that is there."""
         return number + 40 if number not in self._state and number + 40 in self._state else number
 
-    def outline(self, number: int) -> QPainterPath:
-        """A crown seen from the occlusal side, the lip upwards in the upper jaw."""
+    def outline(self, number: int) -> tuple[QPainterPath, QPainterPath]:
+        """Crown and roots seen from the lip or the cheek, the roots away from the other jaw."""
         box, upper = self.box(number), fdi.is_upper(number)
         place = fdi.place(number) - 1 + (2 if number > 50 and fdi.place(number) > 3 else 0)
-        wide, deep = SIZES[upper][place]
-        unit = min(box.width(), box.height()) * .96
-        area = QRectF(0, 0, unit * wide, unit * deep)
-        area.moveCenter(box.center())
-        path, radius = QPainterPath(), min(area.width(), area.height())
-        if place < 2:
-            path.addRoundedRect(area, radius * .34, radius * .34)
-        elif place == 2:
-            path.addEllipse(area)
-        else:
-            path.addRoundedRect(area, radius * .38, radius * .38)
-        return path
+        wide, high, long, count = SHAPES[upper][place]
+        half, neck, away = box.width() * wide / 2, CROWN_PX * high, -1 if upper else 1
+        edge, middle = (box.bottom() if upper else box.top()) + away, box.center().x()
+
+        def at(x: float, y: float) -> QPointF:
+            """x in half widths from the middle, y in px from the biting edge towards the root."""
+            return QPointF(middle + x * half, edge + away * y)
+
+        crown, roots = QPainterPath(at(-.72, neck)), QPainterPath()
+        crown.cubicTo(at(-1.05, neck * .7), at(-1.05, neck * .3), at(-.86, neck * .12))
+        for x, y in EDGES[min(place, 5)]:
+            crown.lineTo(at(x, neck * y))
+        crown.cubicTo(at(1.05, neck * .3), at(1.05, neck * .7), at(.72, neck))
+        crown.quadTo(at(0, neck * 1.3), at(-.72, neck))
+        for k in range(count):  # each from its share of the neck to a rounded tip
+            left, right = -.7 + 1.4 * k / count, -.7 + 1.4 * (k + 1) / count
+            tip = (left + right) / 2 * 1.1
+            roots.moveTo(at(left, neck))
+            roots.cubicTo(at(left, neck + long * .6), at(tip - .12, neck + long), at(tip, neck + long))
+            roots.cubicTo(at(tip + .12, neck + long), at(right, neck + long * .6), at(right, neck))
+        return crown, roots
 
     # mouse and keys --------------------------------------------------------------------------------------------------
     def mousePressEvent(self, event) -> None:  # noqa: N802
@@ -169,22 +184,26 @@ class Odontogram(QWidget):
 
     def _paint_tooth(self, painter: QPainter, number: int) -> None:
         what, selected = self._state.get(number, "missing"), number in self._selected
-        path = self.outline(number)
+        crown, roots = self.outline(number)
         if what == "missing":
             painter.setPen(QPen(color("border"), 1, Qt.PenStyle.DotLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-        elif selected:
-            painter.setPen(QPen(color("accent"), 1.5))
-            painter.setBrush(color("accent", 0.45))
+            painter.drawPath(crown)
         else:
-            painter.setPen(QPen(color("text" if number == self._hover else "muted"), 1))
-            painter.setBrush(color("control", 0.4 if what == "extracted" else 1.0))
-        painter.drawPath(path)
-        box = path.boundingRect()
+            ink = "accent" if selected else "text" if number == self._hover else "muted"
+            painter.setPen(QPen(color(ink, 0.6), 1))
+            painter.setBrush(color("accent", 0.2) if selected else color("control", 0.5))
+            painter.drawPath(roots)
+            painter.setPen(QPen(color(ink), 1.5 if selected else 1))
+            painter.setBrush(color("panel"))  # no root shines through
+            painter.drawPath(crown)
+            painter.setBrush(color("accent", 0.45) if selected else color("control", 0.4 if what == "extracted" else 1.0))
+            painter.drawPath(crown)
+        box = crown.boundingRect()
         if what == "moved":
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(color("text" if selected else "accent"))
-            painter.drawEllipse(box.center(), 2.2, 2.2)
+            painter.drawEllipse(box.center(), 2.6, 2.6)
         elif what == "locked":
             painter.setPen(QPen(color("text"), 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -193,9 +212,10 @@ class Odontogram(QWidget):
             painter.drawRect(lock)
             painter.drawArc(QRectF(lock.left() + 1, lock.top() - 3, 4, 6), 0, 180 * 16)
         elif what == "extracted":
+            whole = box.united(roots.boundingRect())
             painter.setPen(QPen(color("bad"), 1.5))
-            painter.drawLine(box.topLeft(), box.bottomRight())
-            painter.drawLine(box.topRight(), box.bottomLeft())
+            painter.drawLine(whole.topLeft(), whole.bottomRight())
+            painter.drawLine(whole.topRight(), whole.bottomLeft())
         place = self.box(number)
         line = QRectF(place.left() - 4, place.top() - NUMBER_PX if fdi.is_upper(number) else place.bottom(), place.width() + 8, NUMBER_PX)
         if number in self._warned:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth import fdi
 from engines.teeth.moves import exp
@@ -34,9 +34,12 @@ class Strip(QWidget):
         self.setAccessibleName(name)
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.row = QHBoxLayout(self)
-        self.row.setContentsMargins(tokens.SPACE_M, tokens.SPACE_S, tokens.SPACE_M, tokens.SPACE_S)
-        self.row.setSpacing(tokens.SPACE_M)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(tokens.SPACE_M, tokens.SPACE_S, tokens.SPACE_M, tokens.SPACE_S)
+        self.column.setSpacing(tokens.SPACE_XS)
+        self.row = QHBoxLayout()
+        self.row.setSpacing(tokens.SPACE_S)
+        self.column.addLayout(self.row)
 
     def button(self, text: str, tip: str, call: Any, primary: bool = False) -> QPushButton:
         button = QPushButton(text)
@@ -99,7 +102,7 @@ class SegmentStrip(Strip):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Segmentation", parent)
         self.words = Caption("Click the middle of each crown, from one end of the arch to the other.", ink="muted")
-        self.words.setWordWrap(True)
+        self.column.insertWidget(0, self.words)  # a line of its own: the buttons stay where they are, whatever it says
         self.mode = Chips("Tool", BRUSH_ROWS, 3)
         self.mode.set_value("click")
         self.mode.changed.connect(self.mode.set_value)
@@ -109,9 +112,9 @@ class SegmentStrip(Strip):
         self.number.set_value(0)
         self.number.setToolTip("The number that the next click or stroke is for; by position: guessed from where it lies")
         self.number.setFixedWidth(110)
-        self.row.addWidget(self.words, 1)
         self.row.addWidget(self.mode)
         self.row.addWidget(self.number)
+        self.row.addStretch(1)
         self.find = self.button("Find boundaries", "Find where each clicked crown ends", self.found.emit, primary=True)
         self.button("Clear", "Forget all clicks", self.cleared.emit)
         self.button("Done", "Back to planning", self.left.emit)

@@ -19,7 +19,7 @@ from widgets.teeth import shading
 JAWS = ("upper", "lower")
 HINGE_BACK_MM, HINGE_UP_MM = 32.0, 38.0  # of the jaw joint, from the last tooth's back and the occlusal plane
 MOVED_MM = 0.02  # a tooth that moved less has no ghost
-SELECTED, LOCKED = 0.3, 0.4  # shares of tint
+SELECTED, LOCKED = 0.12, 0.4  # shares of tint
 GHOST_OPACITY = 0.3
 _MADE: WeakKeyDictionary[Mesh, dict[tuple, Surface]] = WeakKeyDictionary()
 _COARSE: WeakKeyDictionary[Surface, Surface] = WeakKeyDictionary()

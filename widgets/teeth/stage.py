@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth.case import JAWS, Case, Poses
+from engines.teeth.case import jaw as jaw_of
 from engines.teeth.moves import pivot
 from engines.teeth.outcome import Outcome
 from widgets import tokens
@@ -27,6 +28,9 @@ SWITCH_ROWS = (("ghost", "Start as a ghost (G)"), ("split", "Before and after si
                ("angle", "Angle (Shift+R)"))
 NUDGES = {Qt.Key.Key_Right: ("mesial", 1), Qt.Key.Key_Left: ("mesial", -1), Qt.Key.Key_Up: ("buccal", 1), Qt.Key.Key_Down: ("buccal", -1),
           Qt.Key.Key_PageUp: ("extrusion", 1), Qt.Key.Key_PageDown: ("extrusion", -1)}
+NARROW_PX = 780  # of the picture, below which the toolbar is short of room
+OVERLAY_MM = 1.0  # deviations of a later scan are coloured up to here
+UNMOVED_MM = 0.005
 TURNS = {"mesial": "rotation", "buccal": "torque", "extrusion": "tip"}  # the same keys with Alt
 
 
@@ -57,6 +61,7 @@ class Stage(QWidget):
         self._notation, self._pivot = "fdi", "crown"
         self._painted: dict[int, np.ndarray] = {}
         self._landmarks: dict[int, dict[str, np.ndarray]] = {}
+        self._laid: str | None = None  # the jaw in whose place a later scan is shown
         self._lay_out()
         self._connect()
         self.switches["labels"].setChecked(True)
@@ -69,12 +74,23 @@ class Stage(QWidget):
         bar = QHBoxLayout()
         bar.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_S)
         bar.setSpacing(tokens.SPACE_XS)
+        self.view_buttons: list[QPushButton] = []
         for view, word, key in VIEW_ROWS:
             button = QPushButton(word)
             button.setObjectName("toggle")
             button.setToolTip(f"{word} ({key})")
             button.clicked.connect(lambda _=False, view=view: self.look(view))
             bar.addWidget(button)
+            self.view_buttons.append(button)
+        self.view_menu = QPushButton("View")
+        self.view_menu.setObjectName("toggle")
+        self.view_menu.setToolTip("Standard views (1 to 6)")
+        menu = QMenu(self.view_menu)
+        for view, word, key in VIEW_ROWS:
+            menu.addAction(f"{word}\t{key}", lambda view=view: self.look(view))
+        self.view_menu.setMenu(menu)
+        self.view_menu.hide()
+        bar.addWidget(self.view_menu)
         self.jaws = QPushButton("Both jaws")
         self.jaws.setObjectName("toggle")
         self.jaws.setToolTip("Upper, lower or both jaws (J)")
@@ -125,7 +141,7 @@ class Stage(QWidget):
     # contents --------------------------------------------------------------------------------------------------------
     def show_case(self, case: Case, fit: bool = True) -> None:
         """Other meshes: everything is set anew, and the view fitted where it is another case."""
-        self.case, self._gums, self._painted = case, {}, {}
+        self.case, self._gums, self._painted, self._laid = case, {}, {}, None
         for scene in (self.scene, self._start):
             self._fill(scene, case)
         if fit:
@@ -158,7 +174,7 @@ class Stage(QWidget):
             return
         still = all(np.array_equal(pose, np.eye(4)) for pose in poses.values())
         for jaw, gum in self.case.gums.items():
-            if not len(gum.faces) or (still and jaw not in self._gums):
+            if jaw == self._laid or not len(gum.faces) or (still and jaw not in self._gums):
                 continue
             if jaw not in self._gums:
                 self._gums[jaw] = GumFollow(gum, self.case.of(jaw))
@@ -193,6 +209,25 @@ class Stage(QWidget):
             for number, distances in outcome.occlusogram.items():
                 self._painted[number] = distances
                 self.scene.set_paint(number, colour_maps.occlusogram(distances))
+
+    def show_overlay(self, laid: Any) -> None:
+        """A later scan over the teeth, its distance from them as colours; Escape or another case takes it away."""
+        middle = float(laid.scan.vertices[:, 2].mean()) - float(np.mean([pose[2, 3] + self.case.teeth[n].centre[2] for n, pose in self._poses.items()]))
+        jaws = {jaw_of(number) for number in laid.overlay.teeth}
+        self._laid = next(iter(jaws)) if len(jaws) == 1 else "upper" if middle > 0 else "lower"
+        self.scene.set_gum(self._laid, laid.scan, stone=True)
+        self.scene.set_paint(self._laid, colour_maps.displacement(np.abs(laid.overlay.deviation), OVERLAY_MM))
+        self.legend.setText(f"{laid.spoken()}. Dark 0 to bright {OVERLAY_MM:.0f} mm; Esc takes the scan away")
+
+    def leave_overlay(self) -> bool:
+        """The gum comes back. False where no scan lies over the teeth."""
+        if self._laid is None or self.case is None:
+            return False
+        self.scene.set_gum(self._laid, self.case.gums.get(self._laid))
+        self._laid = None
+        self._follow(self._poses)
+        self._say_legend()
+        return True
 
     def show_marks(self, marks: tuple[tuple[str, np.ndarray], ...]) -> None:
         """(name, [1, 3] a point or [N, 3] a line) in the world."""
@@ -251,9 +286,9 @@ class Stage(QWidget):
             self._use_tool()
         else:
             self._clear_paint()
-            self._paint_distance()
             self.asked.emit("occlusion")
         self._say_legend()
+        self._paint_distance()  # with a legend that names the largest
 
     def _use_tool(self) -> None:
         tool = next((name for name in ("ruler", "angle") if self.switches[name].isChecked()), "select")
@@ -264,9 +299,10 @@ class Stage(QWidget):
         for name in ("ruler", "angle"):
             self.switches[name].setChecked(False)
         self.view.use(tool)
+        self._show_labels()
 
     def _show_labels(self) -> None:
-        shown = self.switches["labels"].isChecked()
+        shown = self.switches["labels"].isChecked() and self.view.tools.tool not in ("point", "brush")  # clicks have numbers of their own
         for view in (self.views.first, self.view):
             view.labels.text = (lambda number: numbered(number, self._notation)) if shown else None
             view.update()
@@ -287,6 +323,9 @@ class Stage(QWidget):
             points = self.case.teeth[number].mesh.vertices.astype(np.float64)
             far[number] = np.linalg.norm(points @ pose[:3, :3].T + pose[:3, 3] - points, axis=1)
         top = max((float(values.max(initial=0)) for values in far.values()), default=0.0)
+        if top < UNMOVED_MM:  # all of the darkest colour would say less than the enamel does
+            self._clear_paint()
+            return self.legend.setText("Displacement: nothing has moved")
         for number, values in far.items():
             self._painted[number] = values
             self.scene.set_paint(number, colour_maps.displacement(values, max(top, 0.1)))
@@ -331,6 +370,14 @@ class Stage(QWidget):
         """A QImage of the view as it is."""
         return self.view.picture(width, height)
 
+    def resizeEvent(self, event) -> None:  # noqa: N802
+        """Where the six views have no room for their words, one button with a menu stands for them."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_PX
+        self.view_menu.setVisible(narrow)
+        for button in self.view_buttons:
+            button.setVisible(not narrow)
+
     # strips ----------------------------------------------------------------------------------------------------------
     def add_strip(self, strip: QWidget) -> None:
         strip.hide()
@@ -358,7 +405,7 @@ class Stage(QWidget):
 
     def escape(self) -> bool:
         """Gives up a drag or a tool. False where there was none."""
-        if any([layer.cancel() for layer in reversed(self.view.layers)]):
+        if any([layer.cancel() for layer in reversed(self.view.layers)]) or self.leave_overlay():
             return True
         for name in ("ruler", "angle"):
             if self.switches[name].isChecked():

@@ -1,8 +1,8 @@
 """The selected teeth: six numbers each, lock, extract, reset."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIntValidator
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth import fdi
 from engines.teeth.moves import Move
@@ -13,6 +13,11 @@ from widgets.teeth.words import KINDS, numbered, spoken
 from widgets.vernier_slider import Scale, VernierSlider
 
 MM, DEG = 6.0, 45.0
+MOST_NAMED = 4  # teeth in the title
+GESTURES = (("Click", "choose a tooth, here or in the chart"), ("Ctrl+click", "add or leave out another"), ("M", "add the mirror tooth"),
+            ("Drag an arrow", "move along the tooth's axis"), ("Drag a ring", "turn about it"), ("Shift", "ten times finer"),
+            ("Arrow keys", "0.1 mm mesial, distal, buccal, lingual"), ("Page keys", "0.1 mm out of the gum, into it"),
+            ("Alt + those", "turn by 1\N{DEGREE SIGN}"), ("L, Delete", "lock, extract"), ("Backspace", "back to the start"))
 PIVOT_ROWS = (("crown", "Crown", "Turn about the middle of the crown"),
               ("resistance", "Root", "Turn about the centre of resistance, estimated a third of a root below the neck"))
 
@@ -83,8 +88,7 @@ class ToothPanel(QWidget):
         column.addWidget(self.span)
         column.addWidget(self.known)
         column.addStretch(1)
-        self.empty = Caption("Click a tooth in the picture or in the chart. Ctrl+click adds others.", ink="muted")
-        self.empty.setWordWrap(True)
+        self.empty = _gestures()
         column.insertWidget(0, self.empty)
         self._parts = (self.title, self.lock, self.reset, self.words, *self.sliders.values(), self.extract, self.pair, about, self.pivot)
         self.lock.clicked.connect(lambda: self.asked.emit("lock"))
@@ -118,7 +122,8 @@ class ToothPanel(QWidget):
         if not selected:
             return
         first, more = selected[0], len(selected) - 1
-        self.title.setText(f"{numbered(first, notation)}" + (f" and {more} more" if more else ""))
+        others = [numbered(number, notation) for number in selected[1:]]
+        self.title.setText(", ".join([numbered(first, notation), *others]) if more < MOST_NAMED else f"{numbered(first, notation)} and {more} more")
         self.words.setText((fdi.name(first).capitalize() + ": " + spoken(move)) if not more else "They move together; the numbers are the first one's.")
         for field, slider in self.sliders.items():
             slider.set_value(getattr(move, field))
@@ -127,3 +132,20 @@ class ToothPanel(QWidget):
         self.lock.set_glyph("lock" if locked else "unlock")
         self.extract.setText("Put back" if extracted else "Extract")
         self.reset.setEnabled(move != Move() and not locked)
+
+
+def _gestures() -> QWidget:
+    """What can be done, while no tooth is chosen."""
+    panel = QWidget()
+    grid = QGridLayout(panel)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(tokens.SPACE_M)
+    grid.setVerticalSpacing(tokens.SPACE_S)
+    grid.addWidget(Caption("No tooth chosen", tokens.SECTION_PX, semibold=True), 0, 0, 1, 2)
+    for k, (what, does) in enumerate(GESTURES, 1):
+        words = Caption(does, tokens.CAPTION_PX, "muted")
+        words.setWordWrap(True)
+        grid.addWidget(Caption(what, tokens.CAPTION_PX, semibold=True), k, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(words, k, 1)
+    grid.setColumnStretch(1, 1)
+    return panel

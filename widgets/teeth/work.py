@@ -11,10 +11,11 @@ from engines.job import EngineError
 from engines.teeth.moves import Move
 from engines.teeth.outcome import Outcome
 from engines.teeth.request import TeethRequest
-from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, StageTask
+from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, OverlayTask, StageTask
 from widgets.teeth.timeline import Lane
 
 PICTURE_PX = (1920, 1200)
+WORDS = {"export": "Exporting", "fit": "Fitting", "stages": "Making stages", "overlay": "Laying the scan over"}
 
 
 class Work(QObject):
@@ -45,8 +46,8 @@ class Work(QObject):
         return next((kind for kind, (number, _) in self._tickets.items() if number == ticket), None)
 
     def _progress(self, ticket: int, share: float, text: str) -> None:
-        if (kind := self._kind(ticket)) in ("export", "fit", "stages"):
-            self.writing.emit(f"{ {'export': 'Exporting', 'fit': 'Fitting', 'stages': 'Making stages'}[kind]}: {text}", share)
+        if (kind := self._kind(ticket)) in WORDS:
+            self.writing.emit(f"{WORDS[kind]}: {text}", share)
 
     def _over(self, ticket: int) -> None:
         if (kind := self._kind(ticket)) is not None:
@@ -149,6 +150,24 @@ class Work(QObject):
         except EngineError as error:
             self.noticed.emit("bad", str(error), error.remedy)
 
+    def ask_overlay(self) -> None:
+        """A later scan of the patient, over the stage in sight."""
+        if self._workspace.case is None or not self._workspace.case.teeth:
+            return self.noticed.emit("info", "There are no teeth to lay a scan on.", "Open a case first.")
+        dialog = QFileDialog(self._workspace, "Lay a later scan over this stage", "", "Scans (*.stl *.ply *.obj *.vtp *.dcm *.zip);;All files (*)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.overlay)
+        dialog.open()
+
+    def overlay(self, path: str) -> None:
+        self._submit("overlay", OverlayTask(self._document.request, self._workspace.shown_moves(), path))
+
+    def _have_overlay(self, laid: Any, request: TeethRequest) -> None:
+        if request.case == self._document.request.case:
+            self._workspace.stage.show_overlay(laid)
+            self.worked.emit(laid.spoken())
+
     def save_picture(self) -> None:
         dialog = QFileDialog(self._workspace, "Save picture", "teeth.png", "PNG (*.png)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -185,13 +204,13 @@ class Work(QObject):
             self.noticed.emit("info", notice, "")
 
     def cancel_export(self) -> None:
-        for kind in ("export", "fit", "stages"):
+        for kind in WORDS:
             if kind in self._tickets:
                 self._background.cancel(self._tickets[kind][0])
 
     def escape(self) -> bool:
-        """Stops a fit or the making of stages."""
-        for kind in ("fit", "stages"):
+        """Stops a fit, the making of stages or an overlay."""
+        for kind in ("fit", "stages", "overlay"):
             if kind in self._tickets:
                 self._background.cancel(self._tickets[kind][0])
                 return True

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 from engines.teeth import editing, fdi
 from engines.teeth import samples as shipped
 from engines.teeth.case import Case, Poses
+from engines.teeth.moves import Move
 from engines.teeth.outcome import Ask, Outcome
 from engines.teeth.poses import poses_of
 from engines.teeth.request import SAMPLE, CaseSource, Plan, TeethRequest
@@ -28,6 +29,7 @@ from widgets.teeth.work import Work
 
 WIDTH_PX = 320
 REST_MS = 120  # after so long without a change the whole request is measured
+NUDGE_MS = 1000  # nudges of one kind that follow each other within so long are one undo step
 VIEWS = ("front", "right", "left", "upper", "lower", "back")
 
 
@@ -58,6 +60,11 @@ class TeethWorkspace(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._settle)
+        self._nudged = ""
+        self._nudging = QTimer(self)
+        self._nudging.setSingleShot(True)
+        self._nudging.setInterval(NUDGE_MS)
+        self._nudging.timeout.connect(self._end_nudge)
         self._lay_out()
         self._connect()
         self._show_request(document.request)
@@ -138,7 +145,8 @@ class TeethWorkspace(QWidget):
             "teeth.reset": lambda: self.edit(editing.reset(self.plan, self.selected), "reset"),
             "teeth.fit": self.work.fit, "teeth.stages": self.work.make_stages, "teeth.plans": self._other_plan,
             "teeth.orient": self.opening.orient, "teeth.segment": self.opening.segment,
-            "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan}
+            "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan,
+            "teeth.overlay": self.work.ask_overlay}
 
     def set_panel_visible(self, panel: str, shown: bool) -> None:
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
@@ -225,18 +233,22 @@ class TeethWorkspace(QWidget):
             self.arches.show(self.case, request)
         self._show_selection()
 
+    def shown_moves(self) -> tuple[tuple[int, Move], ...]:
+        """Where the timeline stands, as movements from the start."""
+        line, plan = self.stage.timeline, self.plan
+        if line.share >= 1:
+            return plan.moves
+        if self.work.staging is not None:
+            return tuple((number, self.work.staging.move(number, line.line.place)) for number, _ in plan.moves if number not in plan.extracted)
+        return tuple((number, move.scaled(line.share)) for number, move in plan.moves)
+
     def show_place(self) -> None:
         """The teeth where the timeline stands: at a stage, part of the way, or planned."""
         if self.case is None:
             return
         request, line = self._document.request, self.stage.timeline
         share, plan = line.share, request.plan
-        if share >= 1:
-            poses = poses_of(self.case, plan)
-        elif self.work.staging is not None:
-            poses = self.work.staging.poses(self.case, line.line.place)
-        else:
-            poses = poses_of(self.case, replace(plan, moves=tuple((n, move.scaled(share)) for n, move in plan.moves)))
+        poses = poses_of(self.case, replace(plan, moves=self.shown_moves()))
         other = request.plans[1 - request.active] if len(request.plans) == 2 else None
         self.stage.show_poses(poses, plan.extracted, poses_of(self.case, other) if other is not None else None)
         self.stage.set_editable(share >= 1)
@@ -330,7 +342,16 @@ class TeethWorkspace(QWidget):
     def _nudge(self, field: str, steps: float) -> None:
         if self.case is not None and self.selected:
             self.stage.timeline.to_planned()
-            self.edit(editing.nudged(self.case, self.plan, self.selected, field, steps, self._pivot), "nudge", "nudge")
+            if field != self._nudged:
+                self._document.end_gesture()
+            self._nudged = field
+            self._nudging.start()
+            self.edit(editing.nudged(self.case, self.plan, self.selected, field, steps, self._pivot), f"nudge {field}", "nudge")
+
+    def _end_nudge(self) -> None:
+        """The keys have rested: the next one begins another undo step."""
+        self._nudged = ""
+        self._document.end_gesture()
 
     def _begin_drag(self) -> None:
         self.stage.timeline.to_planned()

@@ -79,7 +79,7 @@ def test_a_mirrored_case_gets_the_mirrored_plan(crowded):
     one, two = arch_fit.fit(case, still(case), contacts=contacts), arch_fit.fit(other, still(other))
     off = [np.linalg.norm((MIRROR @ one[n] @ MIRROR @ other.teeth[fdi.mirror(n)].frame - two[fdi.mirror(n)] @ other.teeth[fdi.mirror(n)].frame)[:3, 3])
            for n in one]
-    assert max(off) < .01
+    assert max(off) < .03
 
 
 def test_the_space_of_extracted_teeth_closes(crowded):

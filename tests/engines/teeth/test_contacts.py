@@ -5,10 +5,12 @@ import pytest
 
 from engines.job import Cancelled, Job
 from engines.teeth import solid
+from engines.teeth.caps import cap
 from engines.teeth.case import Case, Tooth
 from engines.teeth.contacts import ANTAGONIST, NEIGHBOUR, Contacts
 from engines.teeth.distance import Fields, Surface, field
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import loops, volume_mm3
 
 
 def sphere(centre=(0, 0, 0), radius: float = 1.0, rings: int = 40) -> Mesh:
@@ -123,10 +125,10 @@ def test_an_open_sphere_is_closed_with_a_lid_and_keeps_its_volume():
     heights = whole.corners()[:, :, 2].min(1)
     cut = Mesh(whole.vertices, whole.faces[heights > -3.0])
     triangles = cut.corners().reshape(-1, 3)  # as an STL has them
-    lidded = solid.closed(Mesh(triangles, np.arange(len(triangles)).reshape(-1, 3)))
-    assert not solid.rims(lidded) and len(solid.rims(cut)) == 1
+    lidded = cap(Mesh(triangles, np.arange(len(triangles)).reshape(-1, 3)))
+    assert not loops(lidded.faces) and len(loops(cut.faces)) == 1
     height = 5 - float(cut.vertices[cut.faces][..., 2].min())
-    assert solid.volume_mm3(lidded) == pytest.approx(np.pi * height**2 * (15 - height) / 3, rel=.01)
+    assert volume_mm3(lidded) == pytest.approx(np.pi * height**2 * (15 - height) / 3, rel=.01)
     assert (Surface(lidded).distances(np.array([[0, 0, 0], [0, 0, -4.5]]))[0] < 0).tolist() == [True, False]
 
 

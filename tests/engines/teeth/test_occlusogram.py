@@ -6,10 +6,11 @@ from test_contacts import sphere, spheres, still
 
 from engines.job import Cancelled, EngineError, Job
 from engines.teeth import case as cases
-from engines.teeth import dentition, occlusogram, reduction, solid
+from engines.teeth import dentition, occlusogram, reduction
 from engines.teeth.case import Case, Tooth
 from engines.teeth.contacts import Contacts
 from engines.teeth.request import Reduction
+from engines.teeth.topology import loops, volume_mm3
 
 
 def facing(gap: float) -> Case:
@@ -64,7 +65,7 @@ def test_reduction_takes_exactly_its_mm_off_between_the_contact_planes_and_leave
             far = new.min() - old.min() if reduction.towards(number, other) == "mesial" else new.max() - old.max()
             assert far == 0
             mesh = after.teeth[number].mesh
-            assert np.array_equal(mesh.faces, case.teeth[number].mesh.faces) and len(solid.rims(mesh)) == len(solid.rims(case.teeth[number].mesh))
+            assert np.array_equal(mesh.faces, case.teeth[number].mesh.faces) and len(loops(mesh.faces)) == len(loops(case.teeth[number].mesh.faces))
         assert lost == pytest.approx(.4, abs=1e-4)
         assert all(after.teeth[n] is tooth for n, tooth in case.teeth.items() if n not in (first, second))
 
@@ -73,7 +74,7 @@ def test_a_planed_sphere_loses_a_cap_and_stays_smooth():
     whole = Tooth(11, sphere(radius=5, rings=90), np.eye(4))
     cut = reduction.planed(whole, "mesial", .4)
     cap = np.pi * .4**2 * (15 - .4) / 3
-    assert solid.volume_mm3(whole.mesh) - solid.volume_mm3(cut.mesh) == pytest.approx(cap, rel=.08)
+    assert volume_mm3(whole.mesh) - volume_mm3(cut.mesh) == pytest.approx(cap, rel=.08)
     assert float(cut.mesh.vertices[:, 0].max()) == pytest.approx(4.6, abs=1e-5)
 
 

@@ -239,13 +239,3 @@ def test_one_jaw_of_teeth_and_one_scan_open_together(tmp_path):
     (tmp_path / "Zahnfleisch_upper.stl").write_bytes(plain(mesh_files.encode(made().upper_gum, "stl")))
     case = opening.open_case(tmp_path)
     assert len(case.teeth) == 14 and set(case.scans) == {"lower"} and set(case.gums) == {"upper"} and "no tooth labels yet" in case.notices[0]
-
-
-def test_teeth_are_renumbered_before_the_axes_are_found(tmp_path):
-    folder = write(tmp_path / "swapped", {fdi.mirror(n): mesh for n, mesh in teeth().items()})
-    case = opening.open_case(folder, renumbered=[(n, fdi.mirror(n)) for n in teeth()])
-    assert np.linalg.det(case.to_world[:3, :3]) > 0 and not case.questions and case.teeth[11].source == "21.stl"
-    assert 17 not in opening.open_case(folder, renumbered=[(17, 0)]).teeth
-    for pair in ((17, 16), (17, 19)):
-        with pytest.raises(EngineError, match="Tooth 16 would|Tooth 19 would"):
-            opening.open_case(folder, renumbered=[pair])

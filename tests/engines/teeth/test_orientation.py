@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engines.teeth import crown_geometry, fdi, orientation, scan_orientation
 from engines.teeth.mesh import Mesh
+from engines.teeth.topology import open_edges
 from tests.engines.teeth.made_cases import degrees, jaw_scan, made, teeth, turned
 
 
@@ -67,7 +68,7 @@ def test_bite_directions_and_surfaces_turned_inside_out():
     assert crown_geometry.bite_direction(crown)[2] > 0.95 and not crown_geometry.inside_out(crown)
     assert crown_geometry.inside_out(Mesh(crown.vertices, crown.faces[:, ::-1]))
     rooted = made("crowding", "root").teeth[21].crown.mesh
-    assert len(crown_geometry.open_edges(rooted)) == 0 and crown_geometry.bite_direction(rooted)[2] > 0.95
+    assert len(open_edges(rooted.faces)) == 0 and crown_geometry.bite_direction(rooted)[2] > 0.95
 
 
 @pytest.mark.parametrize("which", (("upper", "lower"), ("lower",)))

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from engines.job import EngineError
-from engines.teeth.caps import cap, is_watertight
+from engines.teeth.caps import cap
 from engines.teeth.mesh import Mesh
 from engines.teeth.split import split
+from engines.teeth.topology import watertight
 
 
 def plane(n=41, size=20.0):
@@ -71,7 +72,7 @@ def test_triangles_without_shared_vertices_and_broken_ones_are_taken(labelled):
     soup = split(Mesh(vertices, faces), np.append(labels, 11))
     assert {n: len(part.mesh.vertices) for n, part in soup.crowns.items()} == {n: len(part.mesh.vertices) for n, part in whole.crowns.items()}
     assert len(mesh.faces) not in soup.crowns[11].faces
-    assert is_watertight(cap(soup.crowns[11].mesh))
+    assert watertight(cap(soup.crowns[11].mesh))
 
 
 def test_labels_of_another_scan_are_refused(labelled):

@@ -60,7 +60,7 @@ def test_six_numbers_of_the_first_tooth_and_none_without_a_selection(shown):
     panel, changed = shown(ToothPanel(), 320), []
     panel.changed.connect(lambda *what: changed.append(what))
     panel.show_teeth((21, 11), Move(mesial=1.2, tip=-3), "palmer")
-    assert panel.title.text() == "UL1 and 1 more" and panel.sliders["mesial"].value == 1.2 and not changed
+    assert panel.title.text() == "UL1, UR1" and panel.sliders["mesial"].value == 1.2 and not changed
     panel.sliders["torque"]._propose(4)
     assert changed == [("torque", 4)]
     panel.show_teeth((21,), Move(), "fdi", locked=True)
@@ -143,3 +143,20 @@ def test_words():
     assert numbered(46, "universal") == "30" and numbered(46, "palmer") == "LR6"
     assert signed(-0.04, 1) == "0.0" and signed(-1.25, 1) == "\N{MINUS SIGN}1.2"
     assert spoken(Move()) == "not moved" and spoken(Move(mesial=1.2, tip=-4.4)) == "mesial +1.2 mm, tip \N{MINUS SIGN}4\N{DEGREE SIGN}"
+
+
+def test_every_tooth_of_the_chart_is_drawn_in_its_own_place(shown):
+    chart = shown(Odontogram(), 286)
+    for number in fdi.PERMANENT:
+        crown, roots = chart.outline(number)
+        place = chart.box(number).adjusted(-1, -1, 1, 1)
+        assert place.contains(crown.boundingRect()) and place.contains(roots.boundingRect())
+        assert (crown.boundingRect().center().y() > roots.boundingRect().center().y()) == fdi.is_upper(number)  # biting edges face each other
+
+
+def test_a_few_chosen_teeth_are_named_and_many_are_counted(shown):
+    panel = shown(ToothPanel(), 320)
+    panel.show_teeth((21, 11), Move(), "fdi")
+    assert panel.title.text() == "21, 11"
+    panel.show_teeth((21, 11, 12, 22, 13, 23), Move(), "fdi")
+    assert panel.title.text() == "21 and 5 more"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtTest import QTest
 
 from app.documents import Document
@@ -136,6 +137,36 @@ def test_keys_nudge_in_the_tooths_own_axes(bench):
     assert (move.mesial, move.extrusion, move.torque) == (pytest.approx(.1), pytest.approx(.01), pytest.approx(1))
 
 
+def test_nudges_of_one_kind_are_one_step_and_another_kind_or_a_rest_begins_the_next(bench):
+    bench.workspace.pick(46, False)
+    view, stack = bench.workspace.stage.view, bench.document.undo_stack
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Up):
+        QTest.keyClick(view, key)
+    assert stack.count() == 2
+    bench.workspace._nudging.timeout.emit()
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    assert stack.count() == 3
+    stack.undo()
+    stack.undo()
+    assert bench.plan.move(46) == Move(mesial=.2)
+
+
+def test_marks_that_belong_to_no_jaw_show_beside_one_jaw_too(bench):
+    stage = bench.workspace.stage
+    stage.show_marks((("17", np.zeros((1, 3))),))
+    for _ in range(3):
+        assert stage.view.marks._shown(stage.view.marks.marks[0])
+        stage.next_jaws()
+
+
+def test_colours_of_displacement_say_when_nothing_has_moved(bench):
+    bench.do("distance", True)
+    assert "nothing has moved" in bench.workspace.stage.legend.text() and not bench.workspace.stage._painted
+    bench.workspace.pick(11, False)
+    bench.workspace.tooth.changed.emit("buccal", 1.0)
+    assert "bright 1.0 mm" in bench.workspace.stage.legend.text() and 11 in bench.workspace.stage._painted
+
+
 def test_locked_teeth_stay_and_extracted_ones_go(bench):
     bench.workspace.select((11, 14))
     bench.do("lock")
@@ -247,10 +278,13 @@ def test_patient_fields_are_kept_and_left_out_of_what_is_anonymous(bench):
     assert bench.document.request.patient.name == "Someone" and bench.document.request.anonymous().patient.name == ""
 
 
-def test_a_plan_is_exported_and_its_file_brings_it_back(bench, tmp_path):
+def test_a_plan_is_exported_and_its_file_brings_it_back(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("engines.teeth.export.PICTURE", (120, 80))
     bench.workspace.edit(bench.plan.with_move(11, Move(buccal=.4, tip=2)), "move")
     (tmp_path / "something").touch()
     bench.workspace.work._export(str(tmp_path))
+    ticket, task = next((k, task) for k, task in bench.background.tasks.items() if hasattr(task, "anonymous"))
+    bench.background.tasks = {ticket: replace(task, parts=("plan", "movements", "models", "report"))}  # the film takes half a minute
     bench.background.work()
     folder = tmp_path / "vernier-plan-1"
     assert (folder / "plan.json").exists() and list(folder.glob("*.pdf")) and list(folder.rglob("*.stl"))
@@ -293,3 +327,32 @@ def test_another_number_for_a_tooth_swaps_with_the_one_that_has_it(bench):
     assert bench.workspace.case.teeth[12].mesh is mesh and 11 in bench.workspace.case.teeth
     bench.workspace.controls.chart.renumbered.emit(12, 11)
     assert bench.workspace.case.teeth[11].mesh is mesh and bench.document.request.case.renumbered == ()
+
+
+def test_a_later_scan_is_laid_over_the_stage_in_sight(bench, tmp_path):
+    from engines.teeth import mesh_files
+    from engines.teeth.mesh import Mesh
+    from engines.teeth.moves import exp
+
+    bench.workspace.edit(bench.plan.with_move(11, Move(buccal=2.0)), "move")
+    teeth = bench.workspace.case.of("upper")
+    parts = [tooth.mesh for tooth in teeth.values()]  # the patient's teeth have not moved
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in parts)])
+    turn = np.eye(4)
+    turn[:3, :3], turn[:3, 3] = exp(np.array([.2, -.1, .4])), (30, 5, -12)
+    whole = Mesh(np.concatenate([mesh.vertices for mesh in parts]), np.concatenate([mesh.faces + k for mesh, k in zip(parts, starts, strict=False)]))
+    mesh_files.write(whole.moved(turn), tmp_path / "later_upper.stl")
+    bench.workspace.work.overlay(str(tmp_path / "later_upper.stl"))
+    bench.background.work()
+    words = bench.workspace.stage.legend.text()
+    assert words.startswith("later_upper.stl laid on") and "farthest off: 11" in words
+    assert bench.workspace.escape() and bench.workspace.stage._laid is None
+
+
+def test_a_narrow_picture_has_one_button_for_all_views(bench, qtbot):
+    stage = bench.workspace.stage
+    for width, narrow in ((1000, False), (600, True)):
+        stage.resize(width, 500)
+        stage.resizeEvent(QResizeEvent(stage.size(), stage.size()))
+        assert stage.view_menu.isHidden() is not narrow and all(button.isHidden() is narrow for button in stage.view_buttons)
+    assert [action.text().split("\t")[0] for action in stage.view_menu.menu().actions()] == ["Front", "Right", "Left", "Upper", "Lower", "Back"]
