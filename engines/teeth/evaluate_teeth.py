@@ -134,8 +134,8 @@ def _row(values: list[dict[str, float]], identity: list[dict[str, float]]) -> di
     base = {name: float(np.nanmean([entry[name] for entry in identity])) for name in ("ADD", "PA_ADD", "ME_rot", "FD_cur", "overlap_mm")}
     ratios = {name: round(means[name] / base[name], 3) if means[name] is not None and base[name] > 0 else None for name in base}
     better = float(np.mean([mine["ADD"] < other["ADD"] for mine, other in zip(values, identity, strict=True)]))
-    return {**{name: None if value is None else round(value, 4) for name, value in means.items()}, "ADD_sd": round(float(np.std([e["ADD"] for e in values])), 4),
-            "of_identity": ratios, "better": round(better, 3)}
+    return {**{name: None if value is None else round(value, 4) for name, value in means.items()},
+            "ADD_sd": round(float(np.std([entry["ADD"] for entry in values])), 4), "of_identity": ratios, "better": round(better, 3)}
 
 
 def table(found: dict[str, Any]) -> str:
