@@ -284,7 +284,7 @@ class Run:
 
 def internal(count: int, points: int) -> tuple[Batch, Batch]:
     """The internal hold-out: disturbed mouths of another crown and arch family, and a few undisturbed ones."""
-    bank = crown_bank.Bank(INTERNAL_SEED, INTERNAL_CROWNS, crown_bank.SHIFTED["internal"])
+    bank = crown_bank.Bank(INTERNAL_SEED, min(INTERNAL_CROWNS, max(1, count // 8)), crown_bank.SHIFTED["internal"])
     wide = wide_layouts.SHIFTED["internal"]
     return (training_cases.draw(bank, (INTERNAL_SEED, 1), count, points, wide, 1.0),
             training_cases.draw(bank, (INTERNAL_SEED, 2), max(1, count // 6), points, wide, 0.0))
