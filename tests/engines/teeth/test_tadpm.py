@@ -177,7 +177,7 @@ def test_steps_make_the_loss_smaller(tmp_path):
     torch.manual_seed(0)
     net, seen = tadpm.Tadpm(tadpm.TINY), batch(4)
     optimiser, random, losses = torch.optim.AdamW(net.parameters(), 5e-3), torch.Generator().manual_seed(0), []
-    for _ in range(40):
+    for _ in range(60):
         many, z = train_tadpm.predicted(net, seen, 3, random)
         loss = tadpm_losses.total(many, z, tadpm_losses.Weights(overlap=.1, contact=.1))["loss"]
         optimiser.zero_grad()
