@@ -42,23 +42,24 @@ class Aim:
 
 
 def fit(case: Case, poses: Poses, forms: tuple[ArchForm, ...] = (), jaws: tuple[str, ...] = JAWS, kind: str = "polynomial", strength: float = STRENGTH,
-        locked: tuple[int, ...] = (), contacts: Contacts | None = None, job: Job | None = None) -> Poses:
+        locked: tuple[int, ...] = (), contacts: Contacts | None = None, job: Job | None = None, turn: float = TURN) -> Poses:
     """Poses on the arch forms for the teeth that have a pose (an extracted tooth has none: its space closes); the others of `poses` come back as they are.
 
     forms: edited curves; a jaw without one, or with one without handles, gets the curve that fits it best, of that kind. A jaw of fewer than five teeth
-    stays. strength: share of the way to the curve, 0 to 1. No two teeth overlap deeper than they did, or than the tolerance of `contacts`.
+    stays. strength: share of the way to the curve, 0 to 1; turn: share of that by which teeth turn towards the curve. No two teeth overlap deeper than
+    they did, or than the tolerance of `contacts`.
     """
     contacts = contacts or Contacts(case)
     contacts.build(job)
     rows = {jaw: row for jaw, row in contacts.rows(poses).items() if jaw in jaws and len(row) >= arch_form.LEAST_TEETH}
     aims: dict[int, Aim] = {}
     for jaw, row in rows.items():
-        aims |= _aims(case, poses, arch_form.form_of(case, poses, forms, jaw, kind), row, strength)
+        aims |= _aims(case, poses, arch_form.form_of(case, poses, forms, jaw, kind), row, strength, turn)
     free = [number for number in aims if number not in locked]
     return _settled(contacts, poses, aims, free, job)
 
 
-def _aims(case: Case, poses: Poses, form: ArchForm, row: list[int], strength: float) -> dict[int, Aim]:
+def _aims(case: Case, poses: Poses, form: ArchForm, row: list[int], strength: float, turn: float) -> dict[int, Aim]:
     line = arch_form.curve(form)
     teeth = [case.teeth[number] for number in row]
     centres = np.array([poses[tooth.number][:3, :3] @ tooth.centre + poses[tooth.number][:3, 3] for tooth in teeth])
@@ -72,7 +73,7 @@ def _aims(case: Case, poses: Poses, form: ArchForm, row: list[int], strength: fl
         out = np.array([tangents[k][1], -tangents[k][0]])
         angle = np.arctan2(buccal[0] * out[1] - buccal[1] * out[0], buccal[:2] @ out)
         shift = np.array([*(strength * (near[k] - centres[k, :2])), strength * LEVEL * rise[k]])
-        aims[tooth.number] = Aim(shift, weights, strength * TURN * float(angle))
+        aims[tooth.number] = Aim(shift, weights, strength * turn * float(angle))
     return aims
 
 
