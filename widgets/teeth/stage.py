@@ -156,6 +156,7 @@ class Stage(QWidget):
 
     def show_poses(self, poses: Poses, extracted: tuple[int, ...], beside: Poses | None = None) -> None:
         """Where the teeth are now; beside: what the left view shows when it is up (None = the start)."""
+        same = poses.keys() == self._poses.keys() and all(np.array_equal(pose, self._poses[number]) for number, pose in poses.items())
         self._poses = poses
         self.scene.set_hidden(extracted)
         self.scene.set_poses(poses)
@@ -163,7 +164,7 @@ class Stage(QWidget):
         self._start.set_poses(beside if beside is not None else {number: np.eye(4) for number in poses})
         if self.switches["distance"].isChecked():
             self._paint_distance()
-        elif self._painted:
+        elif self._painted and not same:
             self._clear_paint()  # an occlusogram of other poses: the next outcome brings the new one
 
     def _follow(self, poses: Poses) -> None:

@@ -308,6 +308,9 @@ def test_the_occlusogram_paints_where_the_jaws_meet(bench):
     bench.background.work()
     painted = bench.workspace.stage._painted
     assert len(painted) > 20 and min(float(values.min()) for values in painted.values()) < .5
+    bench.do("split")  # the same poses: the colours stay
+    assert len(bench.workspace.stage._painted) > 20
+    bench.do("split")
     bench.do("occlusogram")
     assert not bench.workspace.stage._painted
 
