@@ -57,6 +57,7 @@ class Stage(QWidget):
         self.timeline = Timeline()
         self.case: Case | None = None
         self._gums: dict[str, Any] = {}
+        self._followed: dict[str, bytes] = {}  # jaw -> the poses that its gum shows
         self._poses: Poses = {}
         self._notation, self._pivot = "fdi", "crown"
         self._painted: dict[int, np.ndarray] = {}
@@ -141,7 +142,7 @@ class Stage(QWidget):
     # contents --------------------------------------------------------------------------------------------------------
     def show_case(self, case: Case, fit: bool = True) -> None:
         """Other meshes: everything is set anew, and the view fitted where it is another case."""
-        self.case, self._gums, self._painted, self._laid = case, {}, {}, None
+        self.case, self._gums, self._followed, self._painted, self._laid = case, {}, {}, {}, None
         for scene in (self.scene, self._start):
             self._fill(scene, case)
         if fit:
@@ -168,18 +169,20 @@ class Stage(QWidget):
             self._clear_paint()  # an occlusogram of other poses: the next outcome brings the new one
 
     def _follow(self, poses: Poses) -> None:
-        """The gum goes with the teeth."""
+        """The gum of a jaw goes with its teeth, when one of these has moved."""
         from engines.teeth.gum_follow import GumFollow
 
         if self.case is None:
             return
-        still = all(np.array_equal(pose, np.eye(4)) for pose in poses.values())
         for jaw, gum in self.case.gums.items():
-            if jaw == self._laid or not len(gum.faces) or (still and jaw not in self._gums):
+            mine = {number: pose for number, pose in poses.items() if jaw_of(number) == jaw}
+            place = b"".join(np.ascontiguousarray(pose, np.float64).tobytes() for pose in mine.values())
+            if jaw == self._laid or not len(gum.faces) or self._followed.get(jaw, len(mine) * np.eye(4).tobytes()) == place:
                 continue
             if jaw not in self._gums:
                 self._gums[jaw] = GumFollow(gum, self.case.of(jaw))
-            self.scene.move_gum(jaw, self._gums[jaw].moved(poses).vertices)
+            self._followed[jaw] = place
+            self.scene.move_gum(jaw, self._gums[jaw].moved(mine).vertices)
 
     def set_editable(self, on: bool) -> None:
         """The gizmo shows where a drag would change the plan: at its end."""
@@ -225,6 +228,7 @@ class Stage(QWidget):
         if self._laid is None or self.case is None:
             return False
         self.scene.set_gum(self._laid, self.case.gums.get(self._laid))
+        self._followed.pop(self._laid, None)
         self._laid = None
         self._follow(self._poses)
         self._say_legend()

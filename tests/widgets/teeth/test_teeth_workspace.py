@@ -370,3 +370,15 @@ def test_files_that_do_not_open_leave_the_case_that_was_there(bench, qtbot, tmp_
     assert "scan.stl" in str(failed[0]) and "text" in str(failed[0])
     qtbot.waitUntil(lambda: bench.workspace.case is not None, timeout=5000)
     assert bench.plan.move(11) == Move(buccal=1.0) and len(bench.workspace.case.teeth) == 28
+
+
+def test_only_the_gum_of_the_jaw_that_moved_is_moved_and_it_goes_back(bench, monkeypatch):
+    scene, told = bench.workspace.stage.scene, []
+    real = scene.move_gum
+    monkeypatch.setattr(scene, "move_gum", lambda jaw, vertices: (told.append((jaw, vertices)), real(jaw, vertices)))
+    bench.workspace.edit(bench.plan.with_move(11, Move(buccal=1.5)), "move")
+    bench.workspace.pick(11, False)
+    assert [jaw for jaw, _ in told] == ["upper"]
+    bench.document.undo_stack.undo()
+    assert [jaw for jaw, _ in told] == ["upper", "upper"]
+    assert np.allclose(told[-1][1], bench.workspace.case.gums["upper"].vertices, atol=1e-4)
