@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.job import Job
-from engines.teeth import arch_form, fdi
+from engines.teeth import arch_form, fdi, springs
 from engines.teeth.case import JAWS, Case, Poses, Tooth
 from engines.teeth.contacts import Contact, Contacts
 from engines.teeth.moves import exp
@@ -132,28 +132,12 @@ def _settled(contacts: Contacts, poses: Poses, aims: dict[int, Aim], free: list[
 
 
 def _step(shifts: dict[int, np.ndarray], aims: dict[int, Aim], wishes: list[tuple[Contact, float, float]], drawn: float) -> None:
-    """One least-squares step of the shifts, in place, at most STEP_MM a tooth.
+    """One least-squares step of the shifts, in place.
 
     wishes: contact, mm by which its gap shall grow, stiffness. drawn: 1 = towards the aims, 0 = as little as the wishes need.
     """
-    place = {number: 3 * k for k, number in enumerate(shifts)}
-    system, right = np.zeros((3 * len(place), 3 * len(place))), np.zeros(3 * len(place))
-    for number, k in place.items():
-        system[k:k + 3, k:k + 3] += aims[number].weights
-        right[k:k + 3] += drawn * aims[number].weights @ (aims[number].shift - shifts[number])
-    for entry, wish, stiffness in wishes:
-        if entry.first not in place and entry.second not in place:
-            continue
-        slope = np.zeros(len(right))
-        for number, sign in ((entry.first, -1), (entry.second, 1)):
-            if number in place:
-                slope[place[number]:place[number] + 3] += sign * entry.normal
-        system += stiffness * np.outer(slope, slope)
-        right += stiffness * wish * slope
-    step = np.linalg.solve(system, right)
-    for number, k in place.items():
-        size = float(np.linalg.norm(step[k:k + 3]))
-        shifts[number] = shifts[number] + step[k:k + 3] * min(1.0, STEP_MM / max(size, 1e-12))
+    weights = {number: aims[number].weights for number in shifts}
+    springs.step(shifts, weights, {number: drawn * (aims[number].shift - shift) for number, shift in shifts.items()}, wishes, STEP_MM)
 
 
 def placed(tooth: Tooth, pose: np.ndarray, shift: np.ndarray, turn: float) -> np.ndarray:

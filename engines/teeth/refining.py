@@ -7,7 +7,7 @@ contact; gaps and normals are measured anew in every round (contacts.py).
 import numpy as np
 
 from engines.job import Job
-from engines.teeth import fdi
+from engines.teeth import fdi, springs
 from engines.teeth.arch_fit import ROOTS
 from engines.teeth.case import Case, Poses
 from engines.teeth.contacts import NEIGHBOUR, Contact, Contacts
@@ -60,25 +60,10 @@ def _wishes(found: tuple[Contact, ...], beside: set[tuple[int, int]], tolerance:
 
 
 def _step(shifts: dict[int, np.ndarray], wishes: list[tuple[Contact, float]]) -> None:
-    """One least-squares step, in place, at most STEP_MM a tooth."""
-    place = {number: 3 * k for k, number in enumerate(shifts)}
-    system, right = np.zeros((3 * len(place), 3 * len(place))), np.zeros(3 * len(place))
-    for number, k in place.items():
-        firm = ROOTS[min(fdi.place(number), 8) - 1]
-        system[k:k + 3, k:k + 3] += firm * np.eye(3)
-        right[k:k + 3] -= .05 * firm * shifts[number]
-    for entry, wish in wishes:
-        slope = np.zeros(len(right))
-        for number, sign in ((entry.first, -1), (entry.second, 1)):
-            if number in place:
-                slope[place[number]:place[number] + 3] += sign * entry.normal
-        stiff = STIFF if wish >= 0 else 1.0
-        system += stiff * np.outer(slope, slope)
-        right += stiff * wish * slope
-    step = np.linalg.solve(system, right)
-    for number, k in place.items():
-        size = float(np.linalg.norm(step[k:k + 3]))
-        shifts[number] = shifts[number] + step[k:k + 3] * min(1.0, STEP_MM / max(size, 1e-12))
+    """One least-squares step, in place: teeth with strong roots give way least, and all are drawn back a little."""
+    weights = {number: ROOTS[min(fdi.place(number), 8) - 1] * np.eye(3) for number in shifts}
+    springs.step(shifts, weights, {number: -.05 * shift for number, shift in shifts.items()},
+                 [(entry, wish, STIFF if wish >= 0 else 1.0) for entry, wish in wishes], STEP_MM)
 
 
 def _shifted(poses: Poses, shifts: dict[int, np.ndarray], share: float) -> Poses:
