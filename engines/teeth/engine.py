@@ -36,7 +36,7 @@ class TeethEngine:
         job.preview(Outcome(request, case, poses))
         if not case.teeth:
             return Outcome(request, case, poses, measured=True)
-        from engines.teeth import landmarks, measures, metrics
+        from engines.teeth import landmarks, measures, metrics, reduction
 
         marked = self.marked(request, job)
         job.check()
@@ -59,7 +59,7 @@ class TeethEngine:
             from engines.teeth import occlusogram
 
             marks = occlusogram.preview(bodies, poses, poses)
-        return replace(outcome, contacts=contacts, occlusogram=marks, touched=True)
+        return replace(outcome, contacts=contacts, suggested=reduction.suggested(bodies, poses), occlusogram=marks, touched=True)
 
     def carry_out(self, task: Task, job: Job) -> Any:
         return task.carry_out(self, job)

@@ -97,14 +97,6 @@ def movements_csv(staging: Staging) -> str:
     return text.getvalue()
 
 
-def read_movements(text: str) -> tuple[dict[int, Move], ...]:
-    """The stages of movements_csv; ValueError on anything else."""
-    steps: dict[int, dict[int, Move]] = {}
-    for row in list(csv.reader(line for line in text.splitlines() if not line.startswith("#")))[1:]:
-        steps.setdefault(int(row[0]), {})[int(row[1])] = Move(*map(float, row[2:8]))
-    return tuple(steps[k] for k in sorted(steps))
-
-
 @dataclass(eq=False)
 class _Writer:
     start: Case  # with its crowns as they are

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from engines.teeth.case import Case, Poses
-from engines.teeth.request import TeethRequest
+from engines.teeth.request import Reduction, TeethRequest
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Ask:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """case is the same object as long as the request names the same files, read in the same way. poses: of the active plan. before, now:
-    measures.Measure at the start and under the plan; contacts: contacts.Contact under the plan. occlusogram: FDI -> signed mm
+    measures.Measure at the start and under the plan; contacts: contacts.Contact under the plan; suggested: the reduction that would part the
+    neighbours among them. occlusogram: FDI -> signed mm
     from every vertex to the other jaw. landmarks: FDI -> name -> [3] at the start. distance: metrics.Comparison of the start and of the
     plan with the reference setup, where the case has one. A preview has only the case;
     measured: with measures; touched: with contacts too, once the bodies of the case are there."""
@@ -31,6 +32,7 @@ class Outcome:
     before: tuple[Any, ...] = ()
     now: tuple[Any, ...] = ()
     contacts: tuple[Any, ...] = ()
+    suggested: tuple[Reduction, ...] = ()
     occlusogram: dict[int, np.ndarray] = field(default_factory=dict)
     landmarks: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
     distance: tuple[Any, Any] | None = None

@@ -49,6 +49,19 @@ class ExactTask:
 
 
 @dataclass(frozen=True)
+class OcclusogramTask:
+    """The exact distances behind the quick occlusogram: FDI -> signed mm from every vertex to the other jaw."""
+
+    request: TeethRequest
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
+        from engines.teeth import occlusogram
+
+        poses = poses_of(engine.shaped(self.request, job), self.request.plan)
+        return occlusogram.exact(engine.contacts(self.request, job), poses, poses, job)
+
+
+@dataclass(frozen=True)
 class FitTask:
     """The teeth of one jaw on an arch form: moves by FDI number. strength: share of the way to the curve."""
 

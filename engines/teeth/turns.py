@@ -1,4 +1,4 @@
-"""Rotations in torch: rotation vectors, matrices, six numbers; and the mean of several."""
+"""Rotations in torch: rotation vectors, matrices; and the mean of several."""
 
 import torch
 from torch import Tensor
@@ -21,19 +21,6 @@ def log(turns: Tensor) -> Tensor:
     sine = skew.norm(dim=-1)
     angle = torch.atan2(sine, (turns.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2)
     return skew * torch.where(sine > 1e-6, angle / sine.clamp(min=1e-6), torch.ones_like(sine))[..., None]
-
-
-def to_six(turns: Tensor) -> Tensor:
-    """The first two rows [.., 6] [Zhou 2019]."""
-    return turns[..., :2, :].flatten(-2)
-
-
-def from_six(six: Tensor) -> Tensor:
-    """Rotations [.., 3, 3] of any six numbers [Gram-Schmidt]."""
-    a, b = six[..., :3], six[..., 3:]
-    a = torch.nn.functional.normalize(a, dim=-1)
-    b = torch.nn.functional.normalize(b - (a * b).sum(-1, keepdim=True) * a, dim=-1)
-    return torch.stack([a, b, torch.linalg.cross(a, b)], -2)
 
 
 def chordal_mean(turns: Tensor) -> Tensor:

@@ -102,12 +102,12 @@ class ContactList(QWidget):
         row = self._row()
         possible = row is not None and row.reduction_mm > 0
         self.button.setEnabled(possible)
-        self.button.setText(f"Reduce {row.reduction_mm:.1f} mm here" if possible else "Reduce here")
+        self.button.setText(f"Reduce {row.reduction_mm:.2f} mm here" if possible else "Reduce here")
         if not self.rows:
             self.note.setText("No two teeth overlap by more than the tolerance.")
         elif row is None:
             self.note.setText("Click a line to fly there.")
-        elif row.kind != "neighbours":
+        elif row.kind != "neighbours" or not row.reduction_mm:
             self.note.setText("Opposing teeth: move them apart; reduction is for neighbours.")
         elif row.reduction_mm > 0.5:
             self.note.setText("More than 0.5 mm at one contact: consider moving the teeth apart instead.")

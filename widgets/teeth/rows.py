@@ -73,6 +73,7 @@ def marks(outcome: Outcome, name: str) -> Marks:
 def contact_rows(outcome: Outcome, notation: str) -> tuple[ContactRow, ...]:
     """Pairs that overlap by more than the tolerance, the deepest first."""
     tolerance = outcome.request.tolerance_mm
+    wanted = {(entry.first, entry.second): entry.mm for entry in outcome.suggested}
     taken = {(entry.first, entry.second): entry.mm for entry in outcome.request.plan.reductions}
     rows = []
     for contact in outcome.contacts:
@@ -81,6 +82,6 @@ def contact_rows(outcome: Outcome, notation: str) -> tuple[ContactRow, ...]:
             pair = (min(contact.first, contact.second), max(contact.first, contact.second))
             label = f"{numbered(contact.first, notation)} \N{EN DASH} {numbered(contact.second, notation)}"
             rows.append(ContactRow(contact.first, contact.second, label, depth,
-                                   contact.volume_mm3, "neighbours" if neighbours else "opposing", round(depth, 1) if neighbours else 0.0,
+                                   contact.volume_mm3, "neighbours" if neighbours else "opposing", wanted.get((contact.first, contact.second), 0.0),
                                    taken.get(pair, 0.0)))
     return tuple(sorted(rows, key=lambda row: -row.depth_mm))

@@ -209,10 +209,15 @@ class Stage(QWidget):
         if self.switches["landmarks"].isChecked():
             self._show_landmarks()
         if self.switches["occlusogram"].isChecked():
+            self.paint_occlusogram(outcome.occlusogram)
+
+    def paint_occlusogram(self, distances: dict[int, np.ndarray]) -> None:
+        """Signed mm from every vertex of a tooth to the other jaw, while they are wanted and the teeth stand where they were measured."""
+        if self.switches["occlusogram"].isChecked() and self.timeline.share >= 1:
             self._clear_paint()
-            for number, distances in outcome.occlusogram.items():
-                self._painted[number] = distances
-                self.scene.set_paint(number, colour_maps.occlusogram(distances))
+            for number, values in distances.items():
+                self._painted[number] = values
+                self.scene.set_paint(number, colour_maps.occlusogram(values))
 
     def show_overlay(self, laid: Any) -> None:
         """A later scan over the teeth, its distance from them as colours; Escape or another case takes it away."""

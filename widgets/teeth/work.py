@@ -11,7 +11,7 @@ from engines.job import EngineError
 from engines.teeth.moves import Move
 from engines.teeth.outcome import Outcome
 from engines.teeth.request import TeethRequest
-from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, OverlayTask, StageTask
+from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, OcclusogramTask, OverlayTask, StageTask
 from widgets.teeth.timeline import Lane
 
 PICTURE_PX = (1920, 1200)
@@ -117,6 +117,13 @@ class Work(QObject):
             return
         if outcome.request == self._document.request and any(contact.depth_mm > outcome.request.tolerance_mm for contact in outcome.contacts):
             self._submit("exact", ExactTask(outcome.request))
+
+        if outcome.occlusogram and outcome.request == self._document.request:
+            self._submit("occlusogram", OcclusogramTask(outcome.request))
+
+    def _have_occlusogram(self, distances: Any, request: TeethRequest) -> None:
+        if request == self._document.request:
+            self._workspace.stage.paint_occlusogram(distances)
 
     def _have_contacts(self, result: bool, request: TeethRequest) -> None:
         self._workspace.submit()

@@ -10,8 +10,10 @@ from PySide6.QtTest import QTest
 
 from app.documents import Document
 from engines.job import EngineError, Job
+from engines.teeth import occlusogram
 from engines.teeth.engine import TeethEngine
 from engines.teeth.moves import Move
+from engines.teeth.poses import poses_of
 from engines.teeth.request import SAMPLE, TeethRequest
 from widgets.teeth.workspace import TeethWorkspace
 
@@ -190,6 +192,7 @@ def test_contacts_come_from_the_background_and_get_volumes(bench):
     row = next(row for pair, row in deep.items() if set(pair) == {11, 21})
     assert row.depth_mm > .5 and row.volume_mm3 > .05
     assert 11 in bench.workspace.controls.chart._warned
+    assert row.reduction_mm == pytest.approx(row.depth_mm, abs=.15)  # what the engine suggests for these neighbours
     bench.workspace.contacts.list.setCurrentRow(bench.workspace.contacts.rows.index(row))
     assert set(bench.workspace.selected) == {11, 21}
 
@@ -308,6 +311,9 @@ def test_the_occlusogram_paints_where_the_jaws_meet(bench):
     bench.background.work()
     painted = bench.workspace.stage._painted
     assert len(painted) > 20 and min(float(values.min()) for values in painted.values()) < .5
+    request = bench.document.request
+    poses = poses_of(bench.workspace.case, request.plan)
+    assert np.array_equal(painted[16], occlusogram.exact(bench.engine.contacts(request, Job()), poses, [16], Job())[16])  # the quick one was replaced
     bench.do("split")  # the same poses: the colours stay
     assert len(bench.workspace.stage._painted) > 20
     bench.do("split")
