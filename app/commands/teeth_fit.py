@@ -28,7 +28,7 @@ def fit(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     """Writes the plan; how far the teeth go, the widths of the arches, and overlaps before and after."""
     import numpy as np
 
-    from engines.teeth import arch_fit, arch_form, plan_files
+    from engines.teeth import arch_fit, arch_form, measures, plan_files
     from engines.teeth.case import JAWS as BOTH
     from engines.teeth.contacts import Contacts
     from engines.teeth.poses import moves_of, poses_of
@@ -57,7 +57,8 @@ def fit(args: argparse.Namespace, job: Job) -> dict[str, Any]:
             "mean_mm": round(float(np.mean(far)), 3), "most_mm": round(max(far), 3),
             "widths": {form.jaw: arch_form.widths(form, case, poses) for form in forms},
             "overlaps": {name: _overlaps(contacts.pairs(stand)) for name, stand in (("before", start), ("after", poses))},
-            "moves": {str(number): moves[number].to_dict() for number in sorted(moves)}, "notices": list(case.notices)}
+            "moves": {str(number): moves[number].to_dict() for number in sorted(moves)},
+            "notices": [*case.notices, *measures.short_of_room(case, poses, ready)]}
 
 
 def _overlaps(found: tuple[Any, ...]) -> dict[str, Any]:

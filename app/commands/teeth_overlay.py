@@ -40,4 +40,7 @@ def overlay(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     return {"stage": stage, "rms_mm": round(found.overlay.rms_mm, 4), "anchors": list(found.overlay.anchors),
             "teeth_mm": {str(number): round(mm, 4) for number, mm in found.overlay.teeth.items()},
             "deviation_mm": {"mean": round(float(deviation.mean()), 4), "p95": round(float(np.quantile(deviation, .95)), 4)} if len(deviation) else None,
+            "definitions": {"rms_mm": "of the anchors' points from the planes of the scan beside them, the worst fifth left out",
+                            "teeth_mm": "mean distance of all points of a tooth at the stage from the planes of the scan beside them",
+                            "deviation_mm": "of the scan's points from the nearest tooth at the stage; points without a tooth near them are left out"},
             "matrix": found.overlay.matrix.round(9).tolist()}

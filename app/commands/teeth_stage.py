@@ -57,6 +57,8 @@ def _run(args: argparse.Namespace, job: Job, parts: tuple[str, ...]) -> dict[str
     case = open_case(args, job)
     opened = open_plan(args.plan, case)
     given = {entry.name: getattr(args, entry.name) for entry in fields(Limits) if getattr(args, entry.name) is not None}
+    if unknown := [part for part in parts if part not in export.PARTS]:
+        raise EngineError(f"--parts has {', '.join(unknown)}, which is no part of an export.", f"Use some of {', '.join(export.PARTS)}.")
     try:
         limits = replace(opened.limits or Limits(), **given)
         what = export.Export(parts, args.base, opened.patient if args.with_patient else None)

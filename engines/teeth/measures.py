@@ -18,6 +18,7 @@ from engines.teeth.reading import Reading
 from engines.teeth.request import Reduction
 from engines.teeth.standing import Standing
 
+ROOM_MM = 1.0  # crowding below this is within what the measure itself is worth
 TOLERANCE_MM = 0.1  # a cusp so little beyond its antagonist is edge to edge, not in crossbite
 
 TIP = "Angle between the facial axis of the crown and the perpendicular to the occlusal plane, seen from the side of the cheek; + = crown to mesial."
@@ -60,6 +61,13 @@ def measure(case: Case, poses: Poses | None = None, reductions: Iterable[Reducti
     made = [_measure(reading) for reading in (*bite_measures.front(teeth), *arch_measures.arches(teeth), *bite_measures.sides(teeth, tolerance))]
     made += [_measure(reading, norms.angle(reading.id.split("_")[0], int(reading.id[-2:]))) for reading in _angles(teeth)]
     return tuple(made)
+
+
+def short_of_room(case: Case, poses: Poses, jaws: Iterable[str], reductions: Iterable[Reduction] = ()) -> list[str]:
+    """One sentence for every jaw whose arch lacks more than ROOM_MM of room under the poses: what no movement along its curve can mend."""
+    found = {measure.id: measure.value for measure in measure(case, poses, reductions)}
+    return [f"The {jaw} arch still lacks {found[f'crowding_{jaw}']:.1f} mm of room: expand it, reduce between teeth, or extract."
+            for jaw in jaws if (found.get(f"crowding_{jaw}") or 0.0) > ROOM_MM]
 
 
 def _measure(reading: Reading, norm: Norm | None = None) -> Measure:

@@ -63,21 +63,22 @@ class OcclusogramTask:
 
 @dataclass(frozen=True)
 class FitTask:
-    """The teeth of one jaw on an arch form: moves by FDI number. strength: share of the way to the curve."""
+    """The teeth of one jaw on an arch form: moves by FDI number, and what to say about the room. strength: share of the way to the curve."""
 
     request: TeethRequest
     form: ArchForm
     strength: float
 
-    def carry_out(self, engine: "TeethEngine", job: Job) -> dict[int, Move]:
-        from engines.teeth import arch_fit
+    def carry_out(self, engine: "TeethEngine", job: Job) -> tuple[dict[int, Move], list[str]]:
+        from engines.teeth import arch_fit, measures
 
         request, plan = self.request, self.request.plan
         case = engine.shaped(request, job)
         poses = poses_of(case, plan)
         fitted = arch_fit.fit(case, poses, (self.form,), (self.form.jaw,), strength=self.strength, locked=plan.locked,
                               contacts=engine.contacts(request, job), job=job)
-        return moves_of(case, {number: fitted[number] for number in case.of(self.form.jaw) if number in poses and number not in plan.locked})
+        moves = moves_of(case, {number: fitted[number] for number in case.of(self.form.jaw) if number in poses and number not in plan.locked})
+        return moves, measures.short_of_room(engine.marked(request, job), fitted, (self.form.jaw,), plan.reductions)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ class Work(QObject):
         workspace.stage.timeline.to_planned()
         self._submit("fit", FitTask(self._document.request, form, workspace.controls.strength.value / 100))
 
-    def _have_fit(self, moves: dict[int, Move], request: TeethRequest) -> None:
+    def _have_fit(self, found: tuple[dict[int, Move], list[str]], request: TeethRequest) -> None:
+        moves, notes = found
         if request.case != self._document.request.case:
             return
         before = self._document.request.plan
@@ -81,7 +82,9 @@ class Work(QObject):
         jaw = self._workspace.arches.jaw
         of_jaw = {number: plan.move(number) for number in self._workspace.case.of(jaw)}
         most = max((move.distance_mm() for move in of_jaw.values()), default=0.0)
-        self._workspace.controls.fitted.setText(f"{sum(plan.move(n) != before.move(n) for n in of_jaw)} teeth moved, at most {most:.1f} mm from the start.")
+        words = f"{sum(plan.move(n) != before.move(n) for n in of_jaw)} teeth moved, at most {most:.1f} mm from the start."
+        self._workspace.controls.fitted.setText(" ".join((words, *notes)))
+        self.worked.emit(" ".join((words, *notes)))
         self._workspace.edit(plan, "arch fit")
 
     # stages ----------------------------------------------------------------------------------------------------------
