@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from engines.job import Job
-from engines.teeth import arch_fit, dentition, fdi, occlusogram
+from engines.teeth import arch_fit, dentition, fdi, occlusogram, stages
 from engines.teeth.case import Poses, from_dentition
 from engines.teeth.contacts import Contacts
+from engines.teeth.poses import moves_of
+from engines.teeth.request import Limits, Plan
 
-LIMITS = {"contacts_s": 0.015, "occlusogram_s": 0.1, "fit_s": 1.5, "contacts_over_trees": 0.25}  # two CPU cores
+STAGES = 30  # at least, of the plan that is staged: the way to the aligned arch
+LIMITS = {"contacts_s": 0.015, "occlusogram_s": 0.1, "fit_s": 1.5, "stages_s": 3.0, "contacts_over_trees": 0.25}  # two CPU cores
 
 
 def measure(seed: int, repeats: int, job: Job) -> dict[str, Any]:
@@ -34,9 +37,14 @@ def measure(seed: int, repeats: int, job: Job) -> dict[str, Any]:
             pose[:3, 3] = random.normal(0, .1, 3)
         return poses
     upper = list(case.of("upper"))
+    aligned = Plan().with_moves(moves_of(case, case.reference))
+    limits = Limits()
+    while stages.stage(case, aligned, limits, job=job).count < STAGES:
+        limits = Limits(*(.8 * value for value in (limits.translation_mm, limits.extrusion_mm, limits.rotation_deg, limits.tip_deg, limits.torque_deg)))
     ways: dict[str, Callable[[], Any]] = {
         "contacts": lambda: contacts.measured(nudged()), "trees": lambda: _trees(contacts, nudged()),
-        "occlusogram": lambda: occlusogram.preview(contacts, nudged(), upper), "fit": lambda: arch_fit.fit(case, start, contacts=contacts)}
+        "occlusogram": lambda: occlusogram.preview(contacts, nudged(), upper), "fit": lambda: arch_fit.fit(case, start, contacts=contacts),
+        "stages": lambda: stages.stage(case, aligned, limits, job=job)}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for way in ways.values():
         way()  # warm-up
