@@ -91,8 +91,10 @@ def _load(folder: Folder, part: Part, kind: torch.dtype) -> Any:
     if wrong:
         raise EngineError(f"The weights of {part.role} in {folder.path.name} are not those that its config.json promises (first: {wrong[0]}).",
                           remedy="Download or save the folder again, whole.")
-    dtype = {"torch_dtype" if diffusers_made else "dtype": torch.float32 if part.role == "vae" else kind}
-    return made_by.from_pretrained(part.folder, use_safetensors=True, local_files_only=True, variant=part.variant, **dtype)
+    wanted = torch.float32 if part.role == "vae" else kind
+    loaded = made_by.from_pretrained(part.folder, use_safetensors=True, local_files_only=True, variant=part.variant,
+                                     **{"torch_dtype" if diffusers_made else "dtype": wanted})
+    return loaded.to(wanted)  # diffusers 0.42 without accelerate leaves float32 weights as they are, whatever it is asked
 
 
 def _renamed(promised: dict[str, Tensor], shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
