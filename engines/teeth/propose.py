@@ -5,7 +5,7 @@
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,17 +49,29 @@ class Ask:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """News of the sampler: where the teeth of every proposal stand after step k of `steps`."""
+    """News of the sampler: where the teeth of the consensus stand after step k of `steps`."""
 
     k: int
     steps: int
-    poses: tuple[Poses, ...]
+    poses: Poses
+
+
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """The arch-fit from the same start: with its own turns, and without any for the hybrid to stand on."""
+
+    turned: Poses
+    level: Poses
 
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """poses of every proposal, of their consensus, and of the arch-fit beside them; spread_mm and spread_deg: how far the proposals are apart, by tooth;
-    overlap_mm: of the start, the arch-fit, the consensus and each proposal; seconds."""
+    """poses of every proposal, of their consensus, and of the arch-fit beside them; spread_mm and spread_deg: how far the proposals are apart, by tooth,
+    as they stand in the end; overlap_mm: of the start, the arch-fit, the consensus and each proposal; seconds.
+
+    far: of every proposal and last of the consensus, where its teeth would stand after the whole way and without refinement. z [N, 32, 6] and fits: for
+    `finish`, which needs no network.
+    """
 
     poses: tuple[Poses, ...]
     consensus: Poses
@@ -68,6 +80,9 @@ class Proposals:
     spread_deg: dict[int, float]
     overlap_mm: dict[str, float]
     seconds: float
+    far: tuple[Poses, ...]
+    z: np.ndarray
+    fits: Fits
 
 
 def propose(net: "nn.Module", case: Case, poses: Poses, ask: Ask, contacts: Contacts | None = None, job: Job | None = None) -> Proposals:
@@ -75,30 +90,43 @@ def propose(net: "nn.Module", case: Case, poses: Poses, ask: Ask, contacts: Cont
 
     The job hears of progress, and of a Step after every step of the sampler. Deterministic in the seed; proposal k is the same whatever their number.
     """
-    from engines.teeth import tadpm_sampling
     from engines.teeth.tadpm import Tadpm
 
     if not isinstance(net, Tadpm):
         raise EngineError("This model was trained to be compared with and makes no proposals.", "Choose a model trained with --model tadpm.")
     job, contacts, clock = job or Job(), contacts or Contacts(case), time.monotonic()
     seen = arranger.view(case, poses, ask.extracted)
-    z = sampled(net, seen, ask, job)
-    fit = arch_fit.fit(case, poses, locked=ask.locked, contacts=contacts, job=job)
-    base = arch_fit.fit(case, poses, locked=ask.locked, contacts=contacts, turn=0.0, job=job) if ask.mode == "hybrid" else None
-    every = [*z, tadpm_sampling.consensus(z)] if len(z) > 1 else [z[0]]
+    held = _held(poses, ask)
+    fits = Fits(*(arch_fit.fit(case, poses, locked=held, contacts=contacts, turn=turn, job=job) for turn in (arch_fit.TURN, 0.0)))
+    z = sampled(net, seen, ask, job, fits.level if ask.mode == "hybrid" else None)
+    made = finish(case, poses, z.numpy(), fits, ask, contacts, job)
+    return replace(made, seconds=time.monotonic() - clock)
+
+
+def finish(case: Case, poses: Poses, z: np.ndarray, fits: Fits, ask: Ask, contacts: Contacts, job: Job | None = None) -> Proposals:
+    """The same proposals by another mode, strength or refinement: from z [N, 32, 6] as it was sampled; about 0.2 s each."""
+    import torch
+
+    from engines.teeth import tadpm_sampling
+
+    job, clock = job or Job(), time.monotonic()
+    seen = arranger.view(case, poses, ask.extracted)
+    base = fits.level if ask.mode == "hybrid" else None
+    every = [*z, tadpm_sampling.consensus(torch.from_numpy(z)).numpy()] if len(z) > 1 else [z[0]]
+    far = tuple(_placed(seen, one, base, ask) for one in every)
     made = []
-    for k, one in enumerate(every):
-        job.progress(k, len(every), "Parting teeth that overlap")
-        made.append(_finished(case, seen, one.numpy(), base, ask, contacts, job))
-    mm, deg = tadpm_sampling.spread(z)
-    rows = {"start": poses, "arch-fit": fit, "consensus": made[-1]} | {f"proposal {k}": one for k, one in enumerate(made[:len(z)])}
-    return Proposals(tuple(made[:len(z)]), made[-1], fit, {n: float(mm[residual.SLOT[n]]) for n in seen.numbers},
+    for k, whole in enumerate(far):
+        job.progress(k, len(far), "Parting teeth that overlap")
+        made.append(_finished(case, seen, whole, ask, contacts, job))
+    mm, deg = tadpm_sampling.spread(torch.from_numpy(np.stack([seen.encoded(one) for one in made[:len(z)]])))
+    rows = {"start": poses, "arch-fit": fits.turned, "consensus": made[-1]} | {f"proposal {k}": one for k, one in enumerate(made[:len(z)])}
+    return Proposals(tuple(made[:len(z)]), made[-1], fits.turned, {n: float(mm[residual.SLOT[n]]) for n in seen.numbers},
                      {n: float(deg[residual.SLOT[n]]) for n in seen.numbers},
-                     {name: round(overlap_mm(contacts, stand), 3) for name, stand in rows.items()}, time.monotonic() - clock)
+                     {name: round(overlap_mm(contacts, stand), 3) for name, stand in rows.items()}, time.monotonic() - clock, far, z, fits)
 
 
-def sampled(net: "nn.Module", seen: arranger.View, ask: Ask, job: Job):
-    """z [N, 32, 6] of the proposals: the case is encoded once."""
+def sampled(net: "nn.Module", seen: arranger.View, ask: Ask, job: Job, base: Poses | None = None):
+    """z [N, 32, 6] of the proposals: the case is encoded once. base: what the steps that the job hears of stand on (None = the network alone)."""
     import torch
 
     from engines.teeth import tadpm_sampling
@@ -111,21 +139,35 @@ def sampled(net: "nn.Module", seen: arranger.View, ask: Ask, job: Job):
 
     def each(k: int, z: torch.Tensor) -> None:
         job.progress(k + 1, ask.steps, f"Step {k + 1} of {ask.steps}")
-        job.news(Step(k + 1, ask.steps, tuple(seen.moved(one, ask.strength) for one in z)))
+        job.news(Step(k + 1, ask.steps, _part(seen, _placed(seen, tadpm_sampling.consensus(z).numpy(), base, ask), ask)))
     guide = tadpm_sampling.overlap_guide(seen.batch, ask.guide_mm) if ask.guide_mm else None
     return tadpm_sampling.sample(net, features, seen.batch.mask, tadpm_sampling.seeded(ask.seed, ask.proposals), ask.steps, locked, guide, each,
                                  GUIDE_FROM)
 
 
-def _finished(case: Case, seen: arranger.View, z: np.ndarray, base: Poses | None, ask: Ask, contacts: Contacts, job: Job) -> Poses:
-    """One proposal as poses: by its mode, taken part of the way, then refined."""
+def _held(poses: Poses, ask: Ask) -> tuple[int, ...]:
+    """Teeth that keep their poses: the locked ones, and those that are never planned (deciduous, supernumerary)."""
+    return tuple(number for number in poses if number in ask.locked or number not in residual.SLOT)
+
+
+def _placed(seen: arranger.View, z: np.ndarray, base: Poses | None, ask: Ask) -> Poses:
+    """One proposal as poses, by its mode and after the whole way; held teeth as they were."""
     poses = seen.moved(z)
     if base is not None:
         poses = hybrid(seen, poses, base)
-    if ask.strength < 1:
-        poses = seen.moved(seen.encoded(poses), ask.strength)
-    poses |= {number: seen.poses[number] for number in ask.locked if number in seen.poses}
-    return refined(case, poses, contacts, ask.locked, ask.refine, job) if ask.refine else poses
+    return poses | {number: seen.poses[number] for number in _held(seen.poses, ask)}
+
+
+def _part(seen: arranger.View, poses: Poses, ask: Ask) -> Poses:
+    """So much of the way as the strength says."""
+    return poses if ask.strength == 1 else seen.moved(seen.encoded(poses), ask.strength)
+
+
+def _finished(case: Case, seen: arranger.View, poses: Poses, ask: Ask, contacts: Contacts, job: Job) -> Poses:
+    """Part of the way, then refined."""
+    held = _held(seen.poses, ask)
+    poses = _part(seen, poses, ask) | {number: seen.poses[number] for number in held}
+    return refined(case, poses, contacts, held, ask.refine, job) if ask.refine else poses
 
 
 def hybrid(seen: arranger.View, turned: Poses, base: Poses) -> Poses:
