@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines.job import Job
+from engines.job import EngineError, Job
 from engines.teeth import measures, propose, residual
 from engines.teeth.case import Case, Poses
 from engines.teeth.contacts import Contacts
@@ -27,7 +27,7 @@ SPACE_MM = 0.1  # neighbours so near count as in contact
 FAR_MM, FAR_DEG = 8.0, 45.0  # a tooth that goes farther is worth a look
 ORIGINS = {"hybrid": "hybrid: learned rotation, arch-fit positions", "network": "network alone: learned rotation and position"}
 # what is compared with the arch-fit: field, words, unit, from what difference on one is better
-COMPARED = (("little_mm", "Little index", 0.3), ("overlap_mm", "overlap", 0.1), ("spaces_mm", "spaces", 0.3), ("most_mm", "largest movement", 0.5))
+COMPARED = (("little_mm", "Little index of both jaws", 0.3), ("overlap_mm", "overlap", 0.1), ("spaces_mm", "spaces", 0.3), ("most_mm", "largest movement", 0.5))
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,17 @@ def _measured(case: Case, marked: Case, plan: Plan, start: Poses, made: Proposal
              for k, (poses, far) in enumerate(zip(made.poses, made.far, strict=False), start=1)]
     setups = []
     for key, name, poses, far in rows:
-        moves = {number: move for number, move in moves_of(case, poses).items() if number in free}
-        whole = {number: move for number, move in moves_of(case, far).items() if number in free} if far is not None else {}
+        moves, whole = _moves(case, poses, free), _moves(case, far or {}, free)
         setups.append(Setup(key, name, poses, moves, _numbers(marked, plan, poses, moves, contacts), whole))
     result = Offer(ask, tuple(setups), free, start, made, ())
     return replace(result, verdict=tuple(verdict(result)))
+
+
+def _moves(case: Case, poses: Poses, free: tuple[int, ...]) -> dict[int, Move]:
+    try:
+        return {number: move for number, move in moves_of(case, poses).items() if number in free}
+    except ValueError as error:
+        raise EngineError(f"This model proposes what no tooth can do: {error}.", "Choose another model, or fit the teeth to the arch.") from error
 
 
 def _numbers(marked: Case, plan: Plan, poses: Poses, moves: dict[int, Move], contacts: Contacts) -> Numbers:

@@ -49,12 +49,12 @@ class Agreement:
 
     def spoken(self, selected: tuple[int, ...] = (), notation: str = "fdi") -> str:
         """The legend: the scale, and the numbers of the selected tooth or of the one that proposals agree on least."""
-        text = f"Agreement of {self.count} proposals: dark alike, bright {TOP_MM:.0f} mm or {TOP_DEG:.0f}{DEG} apart"
+        text = f"Agreement: 0 to {TOP_MM:.0f} mm or {TOP_DEG:.0f}{DEG} apart"
         known = [number for number in selected if number in self.mm]
         one = known[0] if known else max(self.mm, key=self.share, default=None)
         if one is None:
             return text
-        return f"{text}. {'' if known else 'Least: '}{numbered(one, notation)}, {self.mm[one]:.1f} mm and {self.deg[one]:.0f}{DEG}"
+        return f"{text}; {numbered(one, notation)}: {self.mm[one]:.1f} mm, {self.deg[one]:.0f}{DEG}"
 
 
 class AgreementLegend(QWidget):

@@ -153,7 +153,10 @@ class Proposals(QObject):
                 self._workspace.stage.show_strip(self.strip)
             self.strip.show_step(step.k, step.steps)
             held = self._held(self._asked_for[1])
-            self._show({n: move for n, move in moves_of(self._workspace.case, step.poses).items() if n not in held})
+            try:
+                self._show({n: move for n, move in moves_of(self._workspace.case, step.poses).items() if n not in held})
+            except ValueError:
+                return  # early on an untrained model is anywhere; the next step is shown again
 
     def _on_done(self, ticket: int, result: Any) -> None:
         if ticket != self._ticket:
@@ -168,7 +171,7 @@ class Proposals(QObject):
         self._workspace.stage.show_agreement(Agreement.of(result))
         self._draw()
         best = result.best
-        self.panel.say(f"{best.name}: {MODE_WORDS[result.ask.mode]}, at most {best.numbers.most_mm:.1f} mm from the start. See Setups on the right.")
+        self.panel.say(f"{best.name}: no tooth farther than {best.numbers.most_mm:.1f} mm from the start. All setups: on the right.")
         if before and result.setup(before) is not None:
             self.choose(before)
         elif live:
@@ -259,9 +262,8 @@ class Proposals(QObject):
         return False
 
     def caption(self) -> str:
-        """For the line under the picture."""
-        name = self.offer.setup(self.current).name if self.current and self.offer is not None else "what the model has so far"
-        return f"preview: {name}, not yet the plan"
+        """For the line under the picture; the strip above it says which."""
+        return "Preview, not the plan"
 
     def _draw(self) -> None:
         if self.offer is not None and self._workspace.case is not None:

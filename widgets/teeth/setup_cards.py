@@ -12,7 +12,7 @@ from widgets.paint import color, focus_ring, font
 from widgets.teeth.thumbnails import HEIGHT_PX, WIDTH_PX
 
 COLUMNS, LINE_PX, PAD_PX, GAP_PX = 3, 14, 3, 4
-ROW_PX, HEAD_PX, VALUE_PX = 20, 24, 62
+ROW_PX, HEAD_PX, VALUES_PX = 20, 24, (48, 62, 78)
 DEG = "\N{DEGREE SIGN}"
 # field of Numbers, word, unit, whether less is better, sentence
 TABLE = (("little_upper", "Little, upper", "mm", True, "Sum of the steps between the contact points of the six front teeth; 0 is ideal"),
@@ -36,7 +36,7 @@ def text(value: float | None, unit: str) -> str:
 def lines(numbers: Numbers) -> tuple[str, str, str]:
     """What stands on a card."""
     return (f"Little {text(numbers.little_upper, 'mm')} / {text(numbers.little_lower, 'mm')}",
-            f"overlap {text(numbers.overlap_mm, 'mm')} mm", f"most {text(numbers.most_mm, 'mm')} mm, {text(numbers.most_deg, DEG)}")
+            f"overlap {text(numbers.overlap_mm, 'mm')} mm", f"\N{LESS-THAN OR EQUAL TO} {text(numbers.most_mm, 'mm')} mm, {text(numbers.most_deg, DEG)}")
 
 
 def spoken(setup: Setup) -> str:
@@ -65,8 +65,7 @@ class SetupCards(QWidget):
         self.offer, self.current = offer, current
         if offer is None:
             self._pictures = {}
-        count = len(self._setups())
-        self.setFixedHeight(max(1, (count + COLUMNS - 1) // COLUMNS) * self._card().height())
+        self._fit()
         self.setAccessibleDescription("; ".join(spoken(setup).replace("\n", ", ") for setup in self._setups()))
         self.update()
 
@@ -88,9 +87,22 @@ class SetupCards(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(COLUMNS * (WIDTH_PX + GAP_PX), self.height())
 
+    def resizeEvent(self, event) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the cards need at this width."""
+        self.setFixedHeight(max(1, round((len(self._setups()) + COLUMNS - 1) // COLUMNS * self._card().height())))
+
     def _card(self) -> QRectF:
         """Size of a card with the gap to the next one."""
-        return QRectF(0, 0, (self.width() + GAP_PX) / COLUMNS, HEIGHT_PX + 4 * LINE_PX + 3 * PAD_PX + GAP_PX)
+        width = (self.width() + GAP_PX) / COLUMNS
+        return QRectF(0, 0, width, self._picture_px(width - GAP_PX) + 4 * LINE_PX + 3 * PAD_PX + GAP_PX)
+
+    def _picture_px(self, width: float) -> float:
+        """How high the picture is on a card of that width."""
+        return min(width - 2 * PAD_PX, WIDTH_PX) * HEIGHT_PX / WIDTH_PX
 
     def place(self, k: int) -> QRectF:
         """Where card k is."""
@@ -148,11 +160,10 @@ class SetupCards(QWidget):
         painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), tokens.RADIUS_PX, tokens.RADIUS_PX)
         image, top = self._pictures.get((setup.key, self.jaw)), box.top() + PAD_PX
         if image is not None:
-            room = QRectF(box.left() + PAD_PX, top, box.width() - 2 * PAD_PX, HEIGHT_PX)
-            width = min(room.width(), WIDTH_PX)
-            painter.drawImage(QRectF(room.center().x() - width / 2, room.top(), width, width * HEIGHT_PX / WIDTH_PX), image, QRectF(image.rect()))
-        top += HEIGHT_PX + PAD_PX
-        for k, words in enumerate((setup.name, *lines(setup.numbers))):
+            width = min(box.width() - 2 * PAD_PX, WIDTH_PX)
+            painter.drawImage(QRectF(box.center().x() - width / 2, top, width, self._picture_px(box.width())), image, QRectF(image.rect()))
+        top += self._picture_px(box.width()) + PAD_PX
+        for k, words in enumerate((setup.name.partition(" of ")[0], *lines(setup.numbers))):
             painter.setFont(font(tokens.CAPTION_PX if k == 0 else tokens.CAPTION_PX - 1, semibold=k == 0))
             painter.setPen(color("text" if k == 0 else "muted"))
             row = QRectF(box.left() + PAD_PX + 2, top + k * LINE_PX, box.width() - 2 * PAD_PX - 2, LINE_PX)
@@ -219,4 +230,4 @@ class SetupTable(QWidget):
         painter.end()
 
     def _cell(self, k: int, top: float, height: float) -> QRectF:
-        return QRectF(self.width() - (3 - k) * VALUE_PX, top, VALUE_PX - 4, height)
+        return QRectF(self.width() - sum(VALUES_PX[k:]), top, VALUES_PX[k] - 4, height)
