@@ -149,9 +149,9 @@ def verdict(made: Offer) -> list[str]:
     less = {name: getattr(fit.numbers, name) - getattr(best.numbers, name) for name, _, _ in COMPARED}
     better = [name for name, _, margin in COMPARED if less[name] >= margin]
     worse = [name for name, _, margin in COMPARED if -less[name] >= margin]
-    words = best.name[0].lower() + best.name[1:]
+    words = best.name[0].lower() + best.name[1:] + (f" at strength {made.ask.strength:.0%}" if made.ask.strength < 1 else "")
     if not better or set(better) == {"most_mm"} and worse:
-        text = f"By the numbers that need no reference the {words} is no better than the arch-fit: {', '.join(said.values())}."
+        text = f"By the numbers that need no reference the {words} is no better than the arch-fit: {_listed(said, said)}."
     else:
         text = f"The {words} beats the arch-fit in {_listed(said, better)}" + (f", and is behind it in {_listed(said, worse)}." if worse else ".")
     far = [f"{number} by {move.distance_mm():.1f} mm and {move.angle_deg():.0f}\N{DEGREE SIGN}" for number, move in best.moves.items()
@@ -159,7 +159,7 @@ def verdict(made: Offer) -> list[str]:
     return [text, *([f"It moves tooth {', '.join(far)}: look at that before you apply it."] if far else [])]
 
 
-def _listed(said: dict[str, str], names: list[str]) -> str:
+def _listed(said: dict[str, str], names: Iterable[str]) -> str:
     return ", ".join(said[name] for name in names)
 
 

@@ -64,7 +64,8 @@ class Proposals(QObject):
         self.panel.held.connect(lambda down: self._rest.stop() if down else self._rest.start())
         self.panel.model_asked.connect(self._ask_model)
         self.page.chosen.connect(self.choose)
-        self.page.jaw_chosen.connect(lambda jaw: self._draw())
+        self.page.jaw_chosen.connect(lambda jaw: self._draw() if self.thumbnails.busy else None)
+        self.page.recoloured.connect(self._draw)
         self.strip.applied.connect(self.apply)
         self.strip.stepped.connect(self._step)
         self.strip.stopped.connect(self.cancel)
@@ -263,7 +264,8 @@ class Proposals(QObject):
 
     def caption(self) -> str:
         """For the line under the picture; the strip above it says which."""
-        return "Preview, not the plan"
+        split = self._workspace.stage.switches["split"].isChecked()
+        return "Left: before, right: preview, not the plan" if split else "Preview, not the plan"
 
     def _draw(self) -> None:
         if self.offer is not None and self._workspace.case is not None:

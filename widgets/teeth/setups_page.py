@@ -19,10 +19,11 @@ UNKNOWN = "These numbers cannot say whether teeth stand as an orthodontist would
 
 
 class SetupsPage(QWidget):
-    """`show_offer`, `show_current`, `set_picture`; `chosen(key)` for a click on a card, `jaw_chosen(jaw)`."""
+    """`show_offer`, `show_current`, `set_picture`; `chosen(key)` for a click on a card, `jaw_chosen(jaw)`, `recoloured`."""
 
     chosen = Signal(str)
     jaw_chosen = Signal(str)
+    recoloured = Signal()  # another theme: pictures have its background
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +64,11 @@ class SetupsPage(QWidget):
 
     def set_picture(self, key: str, jaw: str, image: QImage) -> None:
         self.cards.set_picture(key, jaw, image)
+
+    def changeEvent(self, event) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == event.Type.PaletteChange:
+            self.recoloured.emit()
 
     def _on_jaw(self, jaw: str) -> None:
         self.jaw.set_value(jaw)

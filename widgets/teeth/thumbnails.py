@@ -44,6 +44,11 @@ class Thumbnails(QObject):
             self._cameras[jaw] = Camera().looking(jaw).fitted(self._scene.points(), (WIDTH_PX, HEIGHT_PX))
         self._clock.start()
 
+    @property
+    def busy(self) -> bool:
+        """Whether pictures are still to come."""
+        return bool(self._waiting)
+
     def stop(self) -> None:
         """Nothing more is drawn; OpenGL and the meshes are given back."""
         self._clock.stop()
