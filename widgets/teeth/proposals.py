@@ -268,9 +268,12 @@ class Proposals(QObject):
         return "Left: before, right: preview, not the plan" if split else "Preview, not the plan"
 
     def _draw(self) -> None:
-        if self.offer is not None and self._workspace.case is not None:
+        case = self._workspace.case
+        if self.offer is not None and case is not None:
+            jaws = tuple(jaw for jaw in JAWS if case.of(jaw))
+            self.page.show_jaws(jaws)
             first = self.page.cards.jaw
-            self.thumbnails.ask(self._workspace.case, [(setup.key, setup.poses) for setup in self.offer.setups], (first, *(j for j in JAWS if j != first)))
+            self.thumbnails.ask(case, [(setup.key, setup.poses) for setup in self.offer.setups], tuple(sorted(jaws, key=lambda jaw: jaw != first)))
 
     def _drawn(self, key: str, jaw: str, image: QImage) -> None:
         self.page.set_picture(key, jaw, image)

@@ -62,6 +62,12 @@ class SetupsPage(QWidget):
         self.cards.set_current(key)
         self.table.show_setups(self.offer, key)
 
+    def show_jaws(self, jaws: tuple[str, ...]) -> None:
+        """The jaws that the case has teeth in: the choice is there for both."""
+        self.jaw.setVisible(self.offer is not None and len(jaws) > 1)
+        if jaws and self.cards.jaw not in jaws:
+            self._on_jaw(jaws[0])
+
     def set_picture(self, key: str, jaw: str, image: QImage) -> None:
         self.cards.set_picture(key, jaw, image)
 

@@ -32,7 +32,7 @@ class Thumbnails(QObject):
 
     def ask(self, case: Case, setups: list[tuple[str, Poses]], jaws: tuple[str, ...]) -> None:
         """Pictures of every setup (key, poses), first all of the first jaw. The cameras are the first setup's, so that pictures can be compared."""
-        self._waiting = deque((key, jaw, poses) for jaw in jaws if case.of(jaw) for key, poses in setups)
+        self._waiting = deque((key, jaw, poses) for jaw in jaws for key, poses in setups)
         if not self._waiting:
             return self.stop()
         if case is not self._case:

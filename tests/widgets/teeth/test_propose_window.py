@@ -18,7 +18,7 @@ from engines.teeth.poses import poses_of
 from engines.teeth.request import SAMPLE, CaseSource, TeethRequest
 from engines.teeth.tasks import FinishTask, ProposeTask
 from engines.worker import BackgroundWorker
-from widgets.teeth import proposals, thumbnails
+from widgets.teeth import thumbnails
 from widgets.teeth.propose_panel import Settings
 from widgets.teeth.workspace import TeethWorkspace
 
@@ -68,8 +68,8 @@ class Bench:
         return self.document.undo_stack
 
     def propose(self, **settings):
-        """Asks, and lets the background work; with few proposals, because every one is parted and measured."""
-        self.proposals.set_settings(Settings(**({"proposals": 2} | settings)))
+        """Asks, and lets the background work; few proposals and no refinement, for speed."""
+        self.proposals.set_settings(Settings(**({"proposals": 2, "refine": 0.0} | settings)))
         self.workspace.commands()["teeth.propose"]()
         self.background.work()
 
@@ -368,28 +368,40 @@ def test_every_card_gets_its_picture_of_both_jaws_and_the_drawing_is_given_back(
     assert found["start", "upper"] != found["1", "upper"] and not found["start", "upper"].isNull()
 
 
-def test_two_jobs_at_once_and_a_window_that_closes_in_the_middle_hang_nothing(qtbot, samples, engine, weights, pictures, monkeypatch):
-    """With the real background thread: a fit waits behind proposals; then everything is closed while the sampler is between two steps."""
+@pytest.fixture
+def threaded(qtbot, samples, engine, weights, pictures, monkeypatch):
+    """The workspace with the real background thread."""
+    monkeypatch.setattr("engines.worker.NICE", 0)
     background = BackgroundWorker(engine.carry_out)
-    bench = Bench(samples, engine, weights, background)
-    qtbot.addWidget(bench.workspace)
+    made = Bench(samples, engine, weights, background)
+    qtbot.addWidget(made.workspace)
+    background.start()
+    made.proposals.set_settings(Settings(proposals=1, refine=0.0))
+    yield made
+    assert background.close(60_000)
+
+
+def test_a_fit_that_is_asked_while_proposals_are_made_comes_after_them(threaded, qtbot):
+    threaded.workspace.commands()["teeth.propose"]()
+    threaded.workspace.commands()["teeth.fit"]()
+    qtbot.waitUntil(lambda: threaded.proposals.offer is not None and threaded.plan.origin == "arch-fit", timeout=200_000)
+    assert threaded.undo.count() == 1 and not threaded.proposals.running and threaded.proposals.moves is None
+
+
+def test_a_window_that_closes_between_two_steps_ends_at_once_and_loses_nothing(threaded, qtbot, monkeypatch):
     reached, go = threading.Event(), threading.Event()
     real = propose._part
 
     def paused(*args):
         reached.set()
-        assert go.wait(60)
+        assert go.wait(100)
         return real(*args)
-    background.start()
-    bench.proposals.set_settings(Settings(proposals=1))
-    bench.workspace.commands()["teeth.propose"]()
-    bench.workspace.commands()["teeth.fit"]()
-    qtbot.waitUntil(lambda: bench.proposals.offer is not None and not bench.workspace.work._tickets, timeout=120_000)
-    assert bench.plan.origin == "arch-fit" and bench.undo.count() == 1
     monkeypatch.setattr(propose, "_part", paused)
-    bench.workspace.commands()["teeth.propose"]()
-    qtbot.waitUntil(reached.is_set, timeout=60_000)
-    plan = bench.plan
-    threading.Timer(.2, go.set).start()
-    assert background.close(60_000)
-    assert bench.plan == plan and proposals.REST_MS
+    threaded.workspace.pick(11, False)
+    threaded.workspace.tooth.sliders["buccal"]._propose(1.0)
+    threaded.workspace.commands()["teeth.propose"]()
+    threaded.workspace.commands()["teeth.fit"]()
+    qtbot.waitUntil(reached.is_set, timeout=200_000)
+    plan = threaded.plan
+    threading.Timer(.1, go.set).start()
+    assert threaded.background.close(60_000) and threaded.plan == plan and plan.move(11) == Move(buccal=1.0)
