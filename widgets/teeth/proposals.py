@@ -9,10 +9,10 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
 from engines.job import EngineError
-from engines.teeth import arranger
+from engines.teeth import arranger, fdi
 from engines.teeth.case import JAWS
 from engines.teeth.moves import Move
-from engines.teeth.offer import FIT, ORIGINS, START, Offer, Setup
+from engines.teeth.offer import FIT, ORIGINS, START, Offer, Setup, begin
 from engines.teeth.poses import between, moves_of
 from engines.teeth.propose import Step
 from engines.teeth.request import Made, Plan, TeethRequest
@@ -50,6 +50,7 @@ class Proposals(QObject):
         self._scope: tuple[tuple[int, ...], bool] = ((), False)
         self._plan: Plan | None = None  # that the preview stands in for
         self._ticket, self._asked_for, self._live = 0, None, False
+        self._held: tuple[int, ...] = ()  # teeth that the running job may not move
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -129,6 +130,7 @@ class Proposals(QObject):
         self.leave()
         workspace.stage.timeline.to_planned()
         self._live, self._asked_for = True, (self._basis_of(self._document.request, chosen, settings.again), chosen, settings.again)
+        self._held = begin(workspace.case, workspace.plan, chosen, settings.again)[1]
         self._submit(ProposeTask(self._document.request, settings.ask(), str(path), chosen, settings.again), "Proposing")
         return None
 
@@ -153,9 +155,8 @@ class Proposals(QObject):
                 self._plan = self._workspace.plan
                 self._workspace.stage.show_strip(self.strip)
             self.strip.show_step(step.k, step.steps)
-            held = self._held(self._asked_for[1])
             try:
-                self._show({n: move for n, move in moves_of(self._workspace.case, step.poses).items() if n not in held})
+                self._show({n: move for n, move in moves_of(self._workspace.case, step.poses).items() if n not in self._held})
             except ValueError:
                 return  # early on an untrained model is anywhere; the next step is shown again
 
@@ -341,14 +342,10 @@ class Proposals(QObject):
         self._workspace.stage.show_agreement(None)
         self.thumbnails.stop()
 
-    def _held(self, chosen: tuple[int, ...]) -> set[int]:
-        teeth = self._workspace.case.teeth if self._workspace.case is not None else ()
-        return {number for number in teeth if number in self._workspace.plan.locked or chosen and number not in chosen}
-
     def _basis_of(self, request: TeethRequest, chosen: tuple[int, ...], again: bool) -> Any:
         """What proposals depend on: the case, its shapes, and where the teeth stand that proposals do not move, or begin from."""
         plan = request.plan
-        stand = tuple((n, move) for n, move in plan.moves if again or n in plan.locked or chosen and n not in chosen)
+        stand = tuple((n, move) for n, move in plan.moves if again or n in plan.locked or n not in fdi.PERMANENT or chosen and n not in chosen)
         return request.case, request.landmarks, request.tolerance_mm, plan.extracted, plan.locked, plan.reductions, stand
 
     def show_selection(self) -> None:
