@@ -87,6 +87,12 @@ class Offer:
         """The consensus, or the only proposal."""
         return self.setup(CONSENSUS) or self.setup("1")
 
+    @property
+    def beats(self) -> bool:
+        """Whether the best setup is better than the arch-fit in any number that needs no reference; to go less far is no merit where something is worse."""
+        better, worse = _compared(self)
+        return bool(better) and not (better == ["most_mm"] and worse)
+
 
 def begin(case: Case, plan: Plan, chosen: Iterable[int] = (), again: bool = False) -> tuple[Poses, tuple[int, ...]]:
     """Where proposals begin, and the teeth that may not move: locked ones, and with `chosen` all others. These stand as planned; the rest at the start of
@@ -146,17 +152,21 @@ def verdict(made: Offer) -> list[str]:
     """In plain words: whether the best setup beats the arch-fit by the numbers that need no reference, and which teeth go suspiciously far."""
     best, fit = made.best, made.setup(FIT)
     said = {name: f"{words} {getattr(best.numbers, name):.1f} against {getattr(fit.numbers, name):.1f} mm" for name, words, _ in COMPARED}
-    less = {name: getattr(fit.numbers, name) - getattr(best.numbers, name) for name, _, _ in COMPARED}
-    better = [name for name, _, margin in COMPARED if less[name] >= margin]
-    worse = [name for name, _, margin in COMPARED if -less[name] >= margin]
+    better, worse = _compared(made)
     words = best.name[0].lower() + best.name[1:] + (f" at strength {made.ask.strength:.0%}" if made.ask.strength < 1 else "")
-    if not better or set(better) == {"most_mm"} and worse:
+    if not made.beats:
         text = f"By the numbers that need no reference the {words} is no better than the arch-fit: {_listed(said, said)}."
     else:
         text = f"The {words} beats the arch-fit in {_listed(said, better)}" + (f", and is behind it in {_listed(said, worse)}." if worse else ".")
     far = [f"{number} by {move.distance_mm():.1f} mm and {move.angle_deg():.0f}\N{DEGREE SIGN}" for number, move in best.moves.items()
            if move.distance_mm() > FAR_MM or move.angle_deg() > FAR_DEG]
     return [text, *([f"It moves tooth {', '.join(far)}: look at that before you apply it."] if far else [])]
+
+
+def _compared(made: Offer) -> tuple[list[str], list[str]]:
+    """In which of COMPARED the best setup is better than the arch-fit, and in which worse."""
+    less = {name: getattr(made.setup(FIT).numbers, name) - getattr(made.best.numbers, name) for name, _, _ in COMPARED}
+    return [name for name, _, margin in COMPARED if less[name] >= margin], [name for name, _, margin in COMPARED if -less[name] >= margin]
 
 
 def _listed(said: dict[str, str], names: Iterable[str]) -> str:

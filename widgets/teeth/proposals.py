@@ -22,6 +22,7 @@ from widgets.teeth.propose_panel import MODE_WORDS, REFRESHING, Settings
 from widgets.teeth.propose_strip import ProposeStrip
 from widgets.teeth.setups_page import SetupsPage
 from widgets.teeth.thumbnails import Thumbnails
+from widgets.teeth.words import PROPOSAL
 
 REST_MS = 250  # after so long without a change of strength, refinement or method the proposals are finished anew
 CHANGED = "The case, or what may move, has changed since setups were proposed. Press Propose again."
@@ -230,10 +231,11 @@ class Proposals(QObject):
         if setup.key == START:
             words = "Where the proposals begin."
         elif setup.key == FIT:
-            words = "Geometry alone, without the model: the arch form that fits the teeth. Not yet the plan."
+            words = f"Geometry alone, without the model: the arch form that fits the teeth. {PROPOSAL}."
         else:
             words = (f"{MODE_WORDS[self.panel.settings.mode]}, strength {self.panel.settings.strength:.0f} %, "
-                     f"refinement {self.panel.settings.refine:.0f} %, seed {ask.seed}. Not yet the plan.")
+                     f"refinement {self.panel.settings.refine:.0f} %, seed {ask.seed}. {PROPOSAL}."
+                     + ("" if self.offer.beats else " By the numbers no better than the arch-fit."))
         self.strip.show_setup(setup.name, words, setup.key != START, any(number in self.offer.free for number in self._workspace.selected))
 
     def _step(self, by: int) -> None:

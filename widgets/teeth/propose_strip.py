@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QProgressBar, QWidget
 from widgets import tokens
 from widgets.paint import Caption, GlyphButton
 from widgets.teeth.opening import Strip
+from widgets.teeth.words import DISCLAIMER_TIP, PROPOSAL
 
 BAR_PX = 120
 
@@ -21,6 +22,7 @@ class ProposeStrip(Strip):
         super().__init__("Proposal", parent)
         self.title, self.words = Caption("", semibold=True), Caption("", tokens.CAPTION_PX, "muted")
         self.words.setWordWrap(True)
+        self.words.setToolTip(DISCLAIMER_TIP)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedSize(BAR_PX, 4)
@@ -41,7 +43,7 @@ class ProposeStrip(Strip):
     def show_step(self, k: int, steps: int) -> None:
         """The sampler is at work: k of `steps` done."""
         self.title.setText(f"Proposing: step {k} of {steps}")
-        self.words.setText("Where the teeth would go by what the model has found so far. Nothing is changed yet.")
+        self.words.setText(f"Where the teeth would go by what the model has found so far. {PROPOSAL}.")
         self.bar.setRange(0, steps)
         self.bar.setValue(k)
         self._running(True)

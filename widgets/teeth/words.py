@@ -14,6 +14,7 @@ KINDS = (("mesial", "Mesial", "mm", "Along the arch, + towards the midline"),
          ("torque", "Torque", "deg", "Turn across the arch, + crown to the lip or cheek"),
          ("rotation", "Rotation", "deg", "Turn about the long axis, + mesial side towards the lip or cheek"))
 DISCLAIMER = "Planned, not a medical device"
+PROPOSAL = "Proposal, planned, not a medical device"
 DISCLAIMER_TIP = ("A plan is a proposal for a professional to judge. It shows planned movements, not what teeth will do, and is not a medical device.")
 
 

@@ -106,7 +106,9 @@ def numbers(**more):
 
 def judged(best, fit, moves=None):
     made = offer.Offer(ASK, (offer.Setup("fit", "Arch-fit", {}, {}, fit), offer.Setup("consensus", "Consensus of 8", {}, moves or {}, best)), (), {}, None, ())
-    return offer.verdict(made)
+    said = offer.verdict(made)
+    assert made.beats == ("no better" not in said[0])
+    return said
 
 
 def test_where_the_model_is_no_better_it_is_said_in_plain_words():
