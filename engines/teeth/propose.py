@@ -17,6 +17,7 @@ from engines.teeth.contacts import Contacts
 from engines.teeth.refining import overlap_mm, refined
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 MODES = ("hybrid", "network")
@@ -115,6 +116,16 @@ def sampled(net: "nn.Module", seen: arranger.View, ask: Ask, job: Job):
     guide = tadpm_sampling.overlap_guide(seen.batch, ask.guide_mm) if ask.guide_mm else None
     return tadpm_sampling.sample(net, features, seen.batch.mask, tadpm_sampling.seeded(ask.seed, ask.proposals), ask.steps, locked, guide, each,
                                  GUIDE_FROM)
+
+
+def expected(net: "nn.Module", seen: arranger.View, seed: int = 0) -> "torch.Tensor":
+    """z [32, 6]: where the proposals go on average, from one call at the highest noise level, over eight noises."""
+    import torch
+
+    from engines.teeth import tadpm_sampling
+
+    with torch.no_grad():
+        return tadpm_sampling.consensus(tadpm_sampling.expected(net, net.features(seen.batch), seen.batch.mask, tadpm_sampling.seeded(seed, MOST)))
 
 
 def _finished(case: Case, seen: arranger.View, z: np.ndarray, base: Poses | None, ask: Ask, contacts: Contacts, job: Job) -> Poses:
