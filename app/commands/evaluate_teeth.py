@@ -19,7 +19,7 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--model", type=Path, metavar="FILE", help="weights; otherwise those that ship")
     parser.add_argument("--rivals", type=Path, metavar="DIR", help="a folder with mlp, pstn and tanet .safetensors, trained with --model of that name")
     parser.add_argument("--geometry-only", action="store_true", help="identity and the arch-fits alone; needs no model")
-    parser.add_argument("--disturb", type=int, metavar="N", help="take the teeth of each case as aligned, disturb them N times, and measure how well that is undone")
+    parser.add_argument("--disturb", type=int, metavar="N", help="take the teeth of each case as aligned, and measure how well N disturbances are undone")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N cases")
     parser.add_argument("--seed", type=int, default=0, help="of the proposals, default 0")
     parser.add_argument("--refine", type=float, default=1.0, metavar="S", help="share of the overlap refinement, 0 to 1; default 1")
@@ -43,7 +43,7 @@ def evaluate(args: argparse.Namespace, job: Job) -> dict[str, Any]:
             if (path := args.rivals / f"{kind}.safetensors").exists():
                 nets[kind] = arranger.load(path)
     if args.disturb is not None and (args.disturb < 1 or args.cases in HOLDOUTS):
-        raise EngineError("--disturb takes a number of draws from 1 on, and a folder of cases; the hold-outs are disturbed already.", "Change --disturb or --cases.")
+        raise EngineError("--disturb takes a number from 1 on, and a folder of cases; the hold-outs are disturbed already.", "Change --disturb or --cases.")
     if args.cases in HOLDOUTS:
         total = args.limit or holdouts.CASES
         found = holdouts.cases(args.cases, total, job)

@@ -1,8 +1,8 @@
 """How well setups restore cases whose aligned setup is known: the table of the arrangement network and of all that it is measured against.
 
 Rows: identity, arch-fit, arch-fit gains, one for every comparison network, and for the diffusion model one sample, the consensus of eight, the best of eight
-(by ADD, chosen with the answer known, and so labelled), the expected move (z_0 at the highest noise level) and the hybrid of that. Every row has the means over cases of metrics.py, ratios to identity
-on the same cases, and
+(by ADD, chosen with the answer known, and so labelled), the expected move (z_0 at the highest noise level) and the hybrid of that. Every row has the means
+over cases of metrics.py, ratios to identity on the same cases, and
 
     CSA_motion   mean cosine between the movement of a tooth's centre and the one that was needed, over teeth that needed 0.2 mm or more
     better       share of cases with a smaller ADD than identity

@@ -132,6 +132,15 @@ def test_consensus_of_equal_proposals_is_that_proposal():
     assert torch.allclose(tadpm_sampling.consensus(z), z[0], atol=1e-5) and mm.max() < 1e-5 and deg.max() < 1e-2
 
 
+def test_the_expected_move_is_what_the_network_says_of_pure_noise_and_leaves_absent_teeth():
+    net, seen = network(), batch(2)
+    noise = tadpm_sampling.seeded(3, 2)
+    with torch.no_grad():
+        found = tadpm_sampling.expected(net, net.features(seen), seen.mask, noise)
+    assert torch.allclose(found[seen.mask], denoised(net, seen, noise, net.schedule.last)[seen.mask], atol=1e-6)
+    assert not found[~seen.mask].any() and found[seen.mask].any()
+
+
 def test_losses_are_their_formulas():
     mask = torch.zeros(1, 32, dtype=torch.bool)
     mask[0, :2] = True
@@ -163,6 +172,22 @@ def test_pairs_are_seeded_and_undisturbed_ones_say_do_not_move():
     a, b = batch(seed=9), batch(seed=9)
     assert all(torch.equal(x, y) for x, y in zip(a.parts(), b.parts(), strict=True)) and not torch.equal(a.z, batch(seed=10).z)
     assert training_cases.draw(bank(), (1,), 2, 32, plain=0.0).z.abs().max() < 1e-4
+
+
+def test_an_aligned_case_is_disturbed_about_its_crowns_and_its_reference_leads_back():
+    case = holdouts.shifted(3)
+    aligned = moved(case, case.reference)
+    made = holdouts.disturbed(replace(aligned, reference=None), 1)
+    back = moved(made, made.reference)
+    for number, tooth in aligned.teeth.items():
+        assert np.allclose(back.teeth[number].mesh.vertices, tooth.mesh.vertices, atol=1e-4)
+    far = [np.linalg.norm(made.teeth[n].centre - tooth.centre) for n, tooth in aligned.teeth.items()]
+    assert .5 < np.mean(far) < 2.5 and max(far) < 8
+    again = holdouts.disturbed(replace(aligned, reference=None), 1)
+    assert np.array_equal(again.teeth[11].frame, made.teeth[11].frame)
+    assert not np.allclose(holdouts.disturbed(aligned, 2).teeth[11].frame, made.teeth[11].frame)
+    with pytest.raises(EngineError, match="permanent teeth"):
+        holdouts.disturbed(aligned.with_teeth({n: aligned.teeth[n] for n in (11, 12, 13)}), 0)
 
 
 def test_the_bank_is_a_function_of_its_step():
