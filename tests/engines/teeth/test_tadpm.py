@@ -246,10 +246,19 @@ def test_locked_teeth_keep_exactly_their_poses_and_proposals_do_not_depend_on_th
     contacts, news = Contacts(case()), []
     job = Job(lambda kind, values: news.append(values[0]) if kind == "news" else None)
     one = propose.propose(network(), case(), start, propose.Ask(1, 2, (16, 11), steps=3), contacts, job)
-    two = propose.propose(network(), case(), start, propose.Ask(2, 2, (16, 11), steps=3), contacts)
-    assert all(np.array_equal(two.consensus[n], np.eye(4)) and np.array_equal(one.poses[0][n], np.eye(4)) for n in (16, 11))
-    assert all(np.allclose(one.poses[0][n], two.poses[0][n], atol=1e-4) for n in start)
-    assert [step.k for step in news] == [1, 2, 3] and two.overlap_mm["consensus"] <= two.overlap_mm["start"]
+    two, three = (propose.propose(network(), case(), start, propose.Ask(count, 2, (16, 11), steps=3), contacts) for count in (2, 3))
+    assert all(np.array_equal(made.poses[-1][n], np.eye(4)) for made in (one, two, three) for n in (16, 11))
+    for k, pair in ((0, (one, two)), (0, (two, three)), (1, (two, three))):
+        assert all(np.allclose(pair[0].poses[k][n], pair[1].poses[k][n], atol=1e-4) for n in start)
+    assert not np.allclose(three.poses[1][21], three.poses[2][21], atol=1e-3)
+    assert [step.k for step in news] == [1, 2, 3] and two.overlap_mm["proposal 0"] <= two.overlap_mm["start"]
+
+
+def test_modes_are_the_network_and_the_arch_fit_in_their_parts():
+    z, turned, level = (np.random.default_rng(k).standard_normal((32, 6)) for k in range(3))
+    assert propose.mixed("network", z, turned, level) is z
+    assert np.array_equal(propose.mixed("blend", z, turned, level), (z + turned) / 2)
+    assert np.array_equal(propose.mixed("hybrid", z, turned, level), np.hstack([level[:, :3], z[:, 3:]]))
 
 
 @pytest.mark.parametrize("kind", ["mlp", "pstn", "tanet"])
