@@ -66,7 +66,8 @@ def train(request: TeethTrainRequest, job: Job, group: Any = None) -> dict[str, 
             raise
         if not first:
             return {}
-        run.look()
+        if not run.history or run.history[-1]["step"] < run.step:
+            run.look()
         run.save()
         return run.publish(group.size)
 
@@ -189,7 +190,7 @@ class Run:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.values()), list(self.net.parameters()), 1 - decay)
         now = time.monotonic()
-        self.hours, self.clock = self.hours + (now - self.clock) / 3600, now
+        self.hours, self.clock = group.agree(self.hours + (now - self.clock) / 3600), now
         share = max(.02, 2 / (self.part_step + 1))
         self._loss += share * (whole - self._loss)
         if not math.isfinite(self._loss):
