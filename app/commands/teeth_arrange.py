@@ -13,7 +13,7 @@ from engines.job import EngineError, Job
 def add_parsers(subparsers: Any) -> None:
     parser = verb(subparsers, "arrange", "let the model propose plans")
     add_case(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets plan_0.json, plan_1.json, ... and consensus.json")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets plan_0.json (the consensus), plan_1.json, ...")
     parser.add_argument("--proposals", type=int, default=1, metavar="N", help="1 to 8, default 1")
     parser.add_argument("--seed", type=int, default=0, metavar="K", help="default 0; proposal k of a seed is always the same")
     parser.add_argument("--lock", type=_numbers, default=(), metavar="TOOTH,...", help="FDI numbers of teeth that stay exactly where they are")
@@ -22,8 +22,8 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--plan", type=Path, metavar="FILE",
                         help="a plan of this case: its locked and extracted teeth count too; teeth that may not move stand as it says")
     parser.add_argument("--again", action="store_true", help="begin where --plan puts the teeth; measured to harm real arches")
-    parser.add_argument("--mode", choices=("hybrid", "network"), default="hybrid",
-                        help="hybrid (default): learned rotation, positions of the arch-fit; network: everything learned")
+    parser.add_argument("--mode", choices=("blend", "hybrid", "network"), default="blend",
+                        help="blend (default): half the model, half the arch-fit; hybrid: learned rotation, arch-fit positions; network: everything learned")
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="share of the way that every tooth goes, 0 to 1; default 1")
     parser.add_argument("--refine", type=float, default=1.0, metavar="S", help="share of the refinement that parts overlaps, 0 to 1; default 1")
     parser.add_argument("--guide", type=float, default=0.0, metavar="MM", help="how far overlap may push a tooth in a step of the sampler; default 0")
@@ -66,13 +66,11 @@ def arrange(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     except OSError as error:
         raise EngineError(f"{args.out} could not be made: {error.strerror}.", "Name a folder that can be written to.") from error
     found, sha256 = made.proposals, weights.sha256(path)
-    named = {f"plan_{int(setup.key) - 1}" if setup.key.isdigit() else setup.key: setup for setup in made.setups
-             if setup.key.isdigit() or setup.key == offer.CONSENSUS}
-    named = dict(sorted(named.items(), key=lambda entry: entry[0] == offer.CONSENSUS))  # the consensus last
+    named = {f"plan_{k}": setup for k, setup in enumerate(made.setups[-len(found.poses):])}
     for name, setup in named.items():
         moves = tuple(sorted((number, move) for number, move in {**dict(plan.moves), **setup.moves}.items() if move != Move()))
         origin = Made(setup.name, path.name, sha256, args.seed, args.mode, args.strength, args.refine, args.only)
-        written = replace(plan, name=name.replace("_", " ").capitalize(), moves=moves, origin=offer.ORIGINS[args.mode], made=origin)
+        written = replace(plan, name=setup.name, moves=moves, origin=offer.ORIGINS[args.mode], made=origin)
         plan_files.write(args.out / f"{name}.json", case, setup.poses, asdict(written))
     return {"plans": [str(args.out / f"{name}.json") for name in named], "seconds": round(time.monotonic() - clock, 3), "case": case.name, "mode": args.mode,
             "seed": args.seed, "model": path.name, "sha256": sha256, "teeth": len(made.begin), "most_mm": round(made.best.numbers.most_mm, 3),

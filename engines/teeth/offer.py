@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 START, FIT, CONSENSUS = "start", "fit", "consensus"
 SPACE_MM = 0.1  # neighbours so near count as in contact
 FAR_MM, FAR_DEG = 8.0, 45.0  # a tooth that goes farther is worth a look
-ORIGINS = {"hybrid": "hybrid: learned rotation, arch-fit positions", "network": "network alone: learned rotation and position"}
+ORIGINS = {"blend": "blend: half the model, half the arch-fit", "hybrid": "hybrid: learned rotation, arch-fit positions",
+           "network": "network alone: learned rotation and position"}
 # what is compared with the arch-fit: field, words, unit, from what difference on one is better
 COMPARED = (("little_mm", "Little index of both jaws", 0.3), ("overlap_mm", "overlap", 0.1), ("spaces_mm", "spaces", 0.3), ("most_mm", "largest movement", 0.5))
 
@@ -67,7 +68,7 @@ class Setup:
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """setups: start, arch-fit, consensus (where there are several proposals), proposals. free: the teeth that may move; begin: where all teeth stood.
+    """setups: start, arch-fit, proposals; the first of several is the consensus. free: the teeth that may move; begin: where all teeth stood.
     weights, sha256: of the model."""
 
     ask: Ask
@@ -120,11 +121,9 @@ def changed(old: Offer, case: Case, marked: Case, plan: Plan, ask: Ask, contacts
 def _measured(case: Case, marked: Case, plan: Plan, start: Poses, made: Proposals, ask: Ask, contacts: Contacts) -> Offer:
     free = tuple(number for number in start if number not in ask.locked)
     several = len(made.poses) > 1
+    names = [(CONSENSUS, "Consensus") if several else ("1", "Proposal"), *((str(k), f"Proposal {k}") for k in range(2, len(made.poses) + 1))]
     rows = [(START, "Start", start, None), (FIT, "Arch-fit", made.fit, None)]
-    if several:
-        rows.append((CONSENSUS, f"Consensus of {len(made.poses)}", made.consensus, made.far[-1]))
-    rows += [(str(k), f"Proposal {k}" if several else "Proposal", poses, far)
-             for k, (poses, far) in enumerate(zip(made.poses, made.far, strict=False), start=1)]
+    rows += [(*name, poses, far) for name, poses, far in zip(names, made.poses, made.far, strict=True)]
     setups = []
     for key, name, poses, far in rows:
         moves, whole = _moves(case, poses, free), _moves(case, far or {}, free)

@@ -12,9 +12,10 @@ from widgets.fields import SEED_HIGH, Chips, Labelled, Section, SeedField
 from widgets.paint import Caption
 from widgets.vernier_slider import Scale, VernierSlider
 
-MODE_ROWS = (("hybrid", "Hybrid", "Learned rotation, positions of the arch-fit: measured to be the safer of the two on real arches"),
-             ("network", "Network alone", "Rotation and position both as the network says"))
-MODE_WORDS = {"hybrid": "Hybrid (learned rotation, arch-fit positions)", "network": "Network alone (learned rotation and position)"}
+MODE_ROWS = (("blend", "Blend", "Half the model's move and half the arch-fit's: nearest on arches of real people"),
+             ("hybrid", "Hybrid", "Learned rotation, positions of the arch-fit"),
+             ("network", "Network", "Rotation and position both as the network says: nearest on generated arches"))
+MODE_WORDS = {"blend": "Half the model, half the arch-fit", "hybrid": "Learned rotation, arch-fit positions", "network": "Learned rotation and position"}
 SCOPE_ROWS = (("all", "All teeth", "Every tooth that is not locked may move"),
               ("selected", "Selected teeth", "Only the teeth that are selected when you press Propose may move; the model sees where the others stand"))
 PROPOSE_TIP = "The trained model proposes setups from the start of the case. Locked teeth stay exactly where they are (A)"
@@ -28,7 +29,7 @@ class Settings:
     """What the section holds. strength and refine in percent; model: a weights file of the person's own, "" = the one that ships."""
 
     proposals: int = MOST
-    mode: str = "hybrid"
+    mode: str = "blend"
     strength: float = 100.0
     refine: float = 100.0
     seed: int = 0
@@ -71,7 +72,7 @@ class ProposePanel(QWidget):
         self.button.clicked.connect(self.asked)
         self.count = VernierSlider("Proposals", Scale(1, MOST, MOST, 1, 0), "How many setups are proposed; what several agree on is the steadier choice")
         self.strength = VernierSlider("Strength", Scale(0, 100, 100, 5, 0, "%"), "How much of the way every tooth goes; proposals in sight follow at once")
-        self.mode, self.scope = Chips("Method", MODE_ROWS, 2), Chips("Teeth", SCOPE_ROWS, 2)
+        self.mode, self.scope = Chips("Method", MODE_ROWS, 3), Chips("Teeth", SCOPE_ROWS, 2)
         self.method, self.said = Caption("", tokens.CAPTION_PX, "muted"), Caption("", tokens.CAPTION_PX, "muted")
         for words in (self.method, self.said):
             words.setWordWrap(True)
