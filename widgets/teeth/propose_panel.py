@@ -15,7 +15,8 @@ from widgets.vernier_slider import Scale, VernierSlider
 MODE_ROWS = (("blend", "Blend", "Half the model's move and half the arch-fit's: nearest on arches of real people"),
              ("hybrid", "Hybrid", "Learned rotation, positions of the arch-fit"),
              ("network", "Network", "Rotation and position both as the network says: nearest on generated arches"))
-MODE_WORDS = {"blend": "Half the model, half the arch-fit", "hybrid": "Learned rotation, arch-fit positions", "network": "Learned rotation and position"}
+MODE_WORDS = {"blend": "Blend (half the model, half the arch-fit)", "hybrid": "Hybrid (learned rotation, arch-fit positions)",
+              "network": "Network alone (learned rotation and position)"}
 SCOPE_ROWS = (("all", "All teeth", "Every tooth that is not locked may move"),
               ("selected", "Selected teeth", "Only the teeth that are selected when you press Propose may move; the model sees where the others stand"))
 PROPOSE_TIP = "The trained model proposes setups from the start of the case. Locked teeth stay exactly where they are (A)"

@@ -163,7 +163,7 @@ class SetupCards(QWidget):
             width = min(box.width() - 2 * PAD_PX, WIDTH_PX)
             painter.drawImage(QRectF(box.center().x() - width / 2, top, width, self._picture_px(box.width())), image, QRectF(image.rect()))
         top += self._picture_px(box.width()) + PAD_PX
-        for k, words in enumerate((setup.name.partition(" of ")[0], *lines(setup.numbers))):
+        for k, words in enumerate((setup.name, *lines(setup.numbers))):
             painter.setFont(font(tokens.CAPTION_PX if k == 0 else tokens.CAPTION_PX - 1, semibold=k == 0))
             painter.setPen(color("text" if k == 0 else "muted"))
             row = QRectF(box.left() + PAD_PX + 2, top + k * LINE_PX, box.width() - 2 * PAD_PX - 2, LINE_PX)
@@ -192,7 +192,7 @@ class SetupTable(QWidget):
         if offer is not None:
             third = offer.setup(key) if key not in (START, FIT) else None
             setups = (offer.setup(START), offer.setup(FIT), third or offer.best)
-            self.columns = tuple(_Column(setup.name.partition(" of ")[0], setup.numbers) for setup in setups)
+            self.columns = tuple(_Column(setup.name, setup.numbers) for setup in setups)
         self.setAccessibleDescription("; ".join(f"{word}: " + ", ".join(f"{column.name} {text(getattr(column.numbers, name), unit)}" for column in self.columns)
                                                 for name, word, unit, _, _ in TABLE))
         self.update()

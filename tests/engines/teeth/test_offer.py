@@ -20,7 +20,7 @@ from engines.teeth.stages import stage
 from engines.teeth.tasks import ProposeTask
 
 ASK = propose.Ask(2, 3, steps=3)
-MADE = Made("Consensus of 2", "teeth.safetensors", "0f" * 32, 3, "hybrid", .8, 1.0)
+MADE = Made("Consensus", "teeth.safetensors", "0f" * 32, 3, "blend", .8, 1.0)
 
 
 @lru_cache(1)
@@ -68,7 +68,7 @@ def test_extracted_teeth_are_in_no_setup():
 
 def test_start_arch_fit_and_consensus_stand_beside_the_proposals_with_their_measures():
     made = offered()
-    assert [setup.key for setup in made.setups] == ["start", "fit", "consensus", "1", "2"]
+    assert [setup.key for setup in made.setups] == ["start", "fit", "consensus", "2"]
     start = made.setup("start").numbers
     assert start.most_mm == 0 and start.little_upper > 0 and start.overjet is not None
     assert made.setup("fit").numbers.overlap_mm <= start.overlap_mm and made.best.key == "consensus"
@@ -78,7 +78,7 @@ def test_start_arch_fit_and_consensus_stand_beside_the_proposals_with_their_meas
 def test_another_mode_strength_and_refinement_need_no_network(monkeypatch):
     made, other = offered(), replace(ASK, mode="network", strength=.5, refine=0.0)
     want = offered(ask=other)
-    monkeypatch.setattr(propose, "sampled", None)
+    monkeypatch.setattr(propose, "drawn", None)
     found = offer.changed(made, case(), with_overrides(case(), ()), Plan(), other, contacts())
     for a, b in zip(found.setups, want.setups, strict=True):
         assert a.key == b.key and all(np.allclose(a.poses[n], b.poses[n], atol=1e-4) for n in a.poses)
@@ -105,7 +105,7 @@ def numbers(**more):
 
 
 def judged(best, fit, moves=None):
-    made = offer.Offer(ASK, (offer.Setup("fit", "Arch-fit", {}, {}, fit), offer.Setup("consensus", "Consensus of 8", {}, moves or {}, best)), (), {}, None, ())
+    made = offer.Offer(ASK, (offer.Setup("fit", "Arch-fit", {}, {}, fit), offer.Setup("consensus", "Consensus", {}, moves or {}, best)), (), {}, None, ())
     said = offer.verdict(made)
     assert made.beats == ("no better" not in said[0])
     return said
@@ -113,10 +113,10 @@ def judged(best, fit, moves=None):
 
 def test_where_the_model_is_no_better_it_is_said_in_plain_words():
     words, = judged(numbers(little_upper=2.1), numbers())
-    assert "consensus of 8 is no better than the arch-fit" in words and "Little index of both jaws 4.1 against 4.0 mm" in words
+    assert "consensus is no better than the arch-fit" in words and "Little index of both jaws 4.1 against 4.0 mm" in words
     assert "no better" in judged(numbers(most_mm=2.0, overlap_mm=.5), numbers())[0]  # going less far is no merit where more overlaps
     words, = judged(numbers(little_upper=.9, overlap_mm=.3), numbers())
-    assert words == "The consensus of 8 beats the arch-fit in Little index of both jaws 2.9 against 4.0 mm, and is behind it in overlap 0.3 against 0.0 mm."
+    assert words == "The consensus beats the arch-fit in Little index of both jaws 2.9 against 4.0 mm, and is behind it in overlap 0.3 against 0.0 mm."
 
 
 def test_a_tooth_that_goes_suspiciously_far_is_named():
@@ -125,7 +125,7 @@ def test_a_tooth_that_goes_suspiciously_far_is_named():
 
 
 def test_a_plan_remembers_the_proposal_it_began_from():
-    plan = Plan(moves=((11, Move(buccal=1.0)),), origin=offer.ORIGINS["hybrid"], made=replace(MADE, teeth=(11,)))
+    plan = Plan(moves=((11, Move(buccal=1.0)),), origin=offer.ORIGINS["blend"], made=replace(MADE, teeth=(11,)))
     assert plan_of(json.loads(json.dumps(asdict(plan)))) == plan
     request = TeethRequest(plans=(plan,))
     assert TeethRequest.from_dict(json.loads(json.dumps(request.to_dict()))) == request
@@ -135,7 +135,7 @@ def test_a_plan_remembers_the_proposal_it_began_from():
 
 
 def test_the_report_says_what_the_plan_began_from(tmp_path):
-    plan = Plan(moves=((11, Move(buccal=.4)),), origin=offer.ORIGINS["hybrid"], made=MADE)
+    plan = Plan(moves=((11, Move(buccal=.4)),), origin=offer.ORIGINS["blend"], made=MADE)
     request = TeethRequest(plans=(plan,))
     content = report.Content(case(), plan, stage(case(), plan, request.limits, .1, Job()), request.limits, "2026-11-26")
     report.write(content, tmp_path / "r.pdf", compressed=False)

@@ -136,14 +136,14 @@ def test_the_teeth_move_with_every_step_and_the_consensus_is_shown_but_is_not_th
     assert np.allclose(bench.stand(13), bench.proposals.offer.setup("consensus").poses[13], atol=1e-6)
     assert bench.plan.moves == () and bench.undo.count() == 0 and "not the plan" in bench.stage.plans.text()
     assert bench.workspace.insight.current() == "Setups" and not bench.stage.view.gizmo.enabled
-    assert [key for key, _ in pictures[-1][1]] == ["start", "fit", "consensus", "1", "2"]
+    assert [key for key, _ in pictures[-1][1]] == ["start", "fit", "consensus", "2"]
     assert bench.lane.asked[-1].request.plan.moves == bench.proposals.moves  # measures and contacts are those of what is in sight
 
 
 def test_a_card_shows_its_setup_and_the_table_sets_it_beside_start_and_arch_fit(bench):
     bench.propose()
     page, offer = bench.proposals.page, bench.proposals.offer
-    QTest.mouseClick(page.cards, Qt.MouseButton.LeftButton, pos=page.cards.place(4).center().toPoint())
+    QTest.mouseClick(page.cards, Qt.MouseButton.LeftButton, pos=page.cards.place(3).center().toPoint())
     assert bench.proposals.current == "2" and np.allclose(bench.stand(13), offer.setup("2").poses[13], atol=1e-6)
     assert [column.name for column in page.table.columns] == ["Start", "Arch-fit", "Proposal 2"]
     assert page.verdict.text() == "\n".join(offer.verdict) and "arch-fit" in page.verdict.text()
@@ -154,9 +154,11 @@ def test_a_card_shows_its_setup_and_the_table_sets_it_beside_start_and_arch_fit(
 
 
 def test_the_method_is_named_on_screen_as_what_it_is(bench):
+    assert bench.proposals.panel.method.text() == "Blend (half the model, half the arch-fit)"
+    bench.propose(mode="hybrid")
     assert bench.proposals.panel.method.text() == "Hybrid (learned rotation, arch-fit positions)"
-    bench.propose()
-    assert "learned rotation, arch-fit positions" in bench.proposals.strip.words.text()
+    assert bench.proposals.strip.words.text().startswith("Hybrid (learned rotation, arch-fit positions)")
+    assert "Proposal, planned, not a medical device" in bench.proposals.strip.words.text()
 
 
 def test_applying_is_one_undo_step_and_the_plan_remembers_where_it_came_from(bench, weights):
@@ -168,8 +170,8 @@ def test_applying_is_one_undo_step_and_the_plan_remembers_where_it_came_from(ben
     bench.proposals.strip.all.click()
     made = bench.plan.made
     assert bench.undo.count() == 1 and dict(bench.plan.moves) == shown and bench.proposals.moves is None and bench.stage.strip() is None
-    assert (made.setup, made.seed, made.mode, made.strength, made.sha256) == ("Consensus of 2", 7, "hybrid", 1.0, sha256(weights / SHIPPED))
-    assert "learned rotation" in bench.stage.plans.text() and bench.proposals.offer is not None
+    assert (made.setup, made.seed, made.mode, made.strength, made.sha256) == ("Consensus", 7, "blend", 1.0, sha256(weights / SHIPPED))
+    assert "half the model" in bench.stage.plans.text() and bench.proposals.offer is not None
     bench.undo.undo()
     assert bench.plan.moves == () and bench.plan.made is None and np.array_equal(bench.stand(13), np.eye(4))
 
@@ -181,7 +183,7 @@ def test_only_the_selected_teeth_take_it_when_that_is_asked(bench):
     bench.workspace.pick(23, True)
     bench.proposals.strip.some.click()
     assert {number for number, _ in bench.plan.moves} == {13, 23} and bench.undo.count() == 1
-    assert bench.plan.made.teeth == (13, 23) and bench.plan.origin == "by hand, in part hybrid: learned rotation, arch-fit positions"
+    assert bench.plan.made.teeth == (13, 23) and bench.plan.origin == "by hand, in part blend: half the model, half the arch-fit"
 
 
 def test_locked_teeth_stay_bitwise_where_they_are_in_every_preview_and_in_the_plan(bench):
@@ -192,11 +194,11 @@ def test_locked_teeth_stay_bitwise_where_they_are_in_every_preview_and_in_the_pl
     seen = []
     bench.background.news.connect(lambda ticket, step: seen.append(bench.stand(16).copy()))
     bench.propose()
-    for key in ("start", "fit", "1", "2", "consensus"):
+    for key in ("start", "fit", "2", "consensus"):
         bench.proposals.choose(key)
         seen.append(bench.stand(16).copy())
     bench.proposals.apply()
-    assert len(seen) == 8 and all(np.array_equal(pose, before) for pose in seen)
+    assert len(seen) == 7 and all(np.array_equal(pose, before) for pose in seen)
     assert np.array_equal(poses_of(bench.workspace.case, bench.plan)[16], before) and len(bench.plan.moves) > 20
 
 
@@ -212,7 +214,7 @@ def test_with_selected_teeth_alone_the_others_do_not_move(bench):
 def test_strength_moves_the_preview_at_once_and_the_numbers_follow_without_the_network(bench, monkeypatch):
     bench.propose()
     whole, far = bench.stand(13)[:3, 3].copy(), bench.proposals.offer.best.numbers.most_mm
-    monkeypatch.setattr(propose, "sampled", None)
+    monkeypatch.setattr(propose, "drawn", None)
     bench.proposals.panel.strength._propose(50.0)
     assert 0 < np.linalg.norm(bench.stand(13)[:3, 3]) < np.linalg.norm(whole) and "strength 50 %" in bench.proposals.strip.words.text()
     bench.proposals._finish()
