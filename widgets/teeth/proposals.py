@@ -172,7 +172,6 @@ class Proposals(QObject):
         self._rest.start() if self._stale() else None
         self.page.show_offer(result, before)
         self._workspace.stage.show_agreement(Agreement.of(result))
-        self._draw()
         best = result.best
         self.panel.say(f"{best.name}: no tooth farther than {best.numbers.most_mm:.1f} mm from the start. All setups: on the right.")
         if before and result.setup(before) is not None:
@@ -181,6 +180,7 @@ class Proposals(QObject):
             self._workspace.insight.show_page("Setups")
             self.choose(best.key)
             self.worked.emit(f"{len(result.proposals.poses)} proposals in {result.proposals.seconds:.1f} s. {result.verdict[0]}")
+        self._draw()
         return None
 
     def _over(self, ticket: int, done: bool = False) -> None:
@@ -202,6 +202,7 @@ class Proposals(QObject):
         if setup is None or self._live and self.running:
             return
         self.current, self._plan = key, self._workspace.plan
+        self.thumbnails.keep(True)  # other strengths will want other pictures
         self.page.show_current(key)
         self._workspace.stage.timeline.to_planned()
         if self._workspace.stage.strip() is not self.strip:
@@ -249,6 +250,7 @@ class Proposals(QObject):
         if self.moves is None:
             return
         self.moves, self._plan, self.current = None, None, ""
+        self.thumbnails.keep(False)
         self.page.show_current("")
         if self._workspace.stage.strip() is self.strip:
             self._workspace.stage.show_strip(None)

@@ -1,10 +1,10 @@
 """Small pictures of setups, seen on the biting surfaces: drawn one at a time while the window has nothing else to do."""
 
 from collections import deque
-from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QWidget
 
 from engines.job import EngineError
 from engines.teeth.case import Case, Poses
@@ -17,13 +17,14 @@ SCALE = 2  # pixels of a picture for each of the screen, so that they are crisp 
 
 
 class Thumbnails(QObject):
-    """`ask` for pictures; `drawn(key, jaw, QImage)` as each is there. A new `ask` forgets the old one, `stop` gives the drawing back."""
+    """`ask` for pictures; `drawn(key, jaw, QImage)` as each is there. A new `ask` forgets the old one. `keep`: more are likely, so the drawing stays ready;
+    without it, and at `stop`, OpenGL and the meshes are given back. The parent is the widget that the pictures are for."""
 
     drawn = Signal(str, str, QImage)
 
-    def __init__(self, parent: QObject | None = None, view: Callable[[TeethScene], TeethView] = TeethView) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._make, self._view, self._scene, self._case = view, None, TeethScene(), None
+        self._keep, self._view, self._scene, self._case = False, None, TeethScene(), None
         self._waiting: deque[tuple[str, str, Poses]] = deque()
         self._cameras: dict[str, Camera] = {}
         self._clock = QTimer(self)
@@ -49,8 +50,14 @@ class Thumbnails(QObject):
         """Whether pictures are still to come."""
         return bool(self._waiting)
 
+    def keep(self, on: bool) -> None:
+        """Whether the drawing stays once all pictures are there."""
+        self._keep = on
+        if not on and not self._waiting:
+            self.stop()
+
     def stop(self) -> None:
-        """Nothing more is drawn; OpenGL and the meshes are given back."""
+        """Nothing more is drawn."""
         self._clock.stop()
         self._waiting.clear()
         if self._view is not None:
@@ -66,7 +73,8 @@ class Thumbnails(QObject):
 
     def _draw_one(self) -> None:
         if self._view is None:
-            self._view = self._make(self._scene)
+            self._view = TeethView(self._scene, self.parent())
+            self._view.hide()
         key, jaw, poses = self._waiting.popleft()
         self._scene.jaws(jaw)
         self._pose(poses)
@@ -77,4 +85,5 @@ class Thumbnails(QObject):
         image.setDevicePixelRatio(SCALE)
         self.drawn.emit(key, jaw, image)
         if not self._waiting:
-            self.stop()
+            self._clock.stop()
+            self.keep(self._keep)

@@ -366,7 +366,9 @@ def test_every_card_gets_its_picture_of_both_jaws_and_the_drawing_is_given_back(
     drawing = bench.proposals.thumbnails
     qtbot.waitUntil(lambda: not drawing._clock.isActive(), timeout=60_000)
     found = bench.proposals.page.cards._pictures
-    assert {key for key, jaw in found} == {"start", "fit", "1"} and {jaw for _, jaw in found} == {"upper", "lower"} and drawing._view is None
+    assert {key for key, jaw in found} == {"start", "fit", "1"} and {jaw for _, jaw in found} == {"upper", "lower"} and drawing._view is not None
+    bench.proposals.leave()
+    assert drawing._view is None
     assert found["start", "upper"] != found["1", "upper"] and not found["start", "upper"].isNull()
 
 
