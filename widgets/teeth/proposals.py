@@ -65,6 +65,7 @@ class Proposals(QObject):
         self.panel.changed.connect(self._on_setting)
         self.panel.held.connect(lambda down: self._rest.stop() if down else self._rest.start())
         self.panel.model_asked.connect(self._ask_model)
+        self.panel.shipped.clicked.connect(lambda: self.use_model(""))
         self.page.chosen.connect(self.choose)
         self.page.jaw_chosen.connect(lambda jaw: self._draw() if self.thumbnails.busy else None)
         self.page.recoloured.connect(self._draw)
@@ -83,8 +84,6 @@ class Proposals(QObject):
     def look_for_model(self) -> None:
         """Without one the control says why, and how to get one."""
         self.panel.set_missing(*(("", "") if self._model() is not None else MISSING))
-        own = self.panel.settings.model
-        self.panel.model.setText(f"Model: {Path(own).name}" if own else "Model\N{HORIZONTAL ELLIPSIS}")
 
     def _model(self) -> Path | None:
         own = self.panel.settings.model
@@ -103,7 +102,7 @@ class Proposals(QObject):
         dialog.open()
 
     def use_model(self, path: str) -> None:
-        """Another model, for the next proposals."""
+        """Another model for the next proposals, "" = the one that ships."""
         self.set_settings(replace(self.panel.settings, model=path))
         self.kept_changed.emit()
 

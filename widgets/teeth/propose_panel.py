@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth.propose import MOST, Ask
 from widgets import tokens
 from widgets.fields import SEED_HIGH, Chips, Labelled, Section, SeedField
-from widgets.paint import Caption
+from widgets.paint import Caption, GlyphButton
 from widgets.vernier_slider import Scale, VernierSlider
 
 MODE_ROWS = (("blend", "Blend", "Half the model's move and half the arch-fit's: nearest on arches of real people"),
@@ -87,8 +87,13 @@ class ProposePanel(QWidget):
         self.model = QPushButton("Model\N{HORIZONTAL ELLIPSIS}")
         self.model.setToolTip("Choose a model that `vernier train teeth` wrote (.safetensors)")
         self.model.clicked.connect(self.model_asked)
+        self.shipped = GlyphButton("reset", "Back to the model that ships", "Back to the model that ships with Vernier")
+        models = QHBoxLayout()
+        models.addWidget(self.model, 1)
+        models.addWidget(self.shipped)
         self.more = Section("More", open_=False)
-        self.more.add(self.refine, Labelled("Seed", self.seed), self.again, self.warning, self.model)
+        self.more.add(self.refine, Labelled("Seed", self.seed), self.again, self.warning)
+        self.more.rows.addLayout(models)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(tokens.SPACE_S)
@@ -120,6 +125,9 @@ class ProposePanel(QWidget):
             part.set_value(value)
         self.again.setChecked(settings.again)
         self.warning.setVisible(settings.again)
+        self.shipped.setVisible(bool(settings.model))
+        name = settings.model.replace("\\", "/").rpartition("/")[2]
+        self.model.setText(f"Model: {name}" if name else "Model\N{HORIZONTAL ELLIPSIS}")
         self.method.setText(MODE_WORDS[settings.mode])
 
     def set_running(self, running: bool) -> None:

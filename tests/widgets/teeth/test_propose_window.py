@@ -330,6 +330,8 @@ def test_without_a_model_the_control_is_off_and_says_why_and_how_to_get_one(qtbo
     assert panel.button.isEnabled() and "teeth.safetensors" in panel.model.text()
     bench.propose(model=str(weights / "teeth.safetensors"))
     assert bench.proposals.offer is not None
+    panel.shipped.click()
+    assert panel.settings.model == "" and not panel.button.isEnabled()
 
 
 def test_a_spoilt_weights_file_is_an_error_for_a_notice_and_the_workspace_lives_on(qtbot, samples, engine, tmp_path, pictures):
