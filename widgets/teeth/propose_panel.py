@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engines.teeth.propose import MOST, Ask
@@ -22,6 +22,7 @@ SCOPE_ROWS = (("all", "All teeth", "Every tooth that is not locked may move"),
 PROPOSE_TIP = "The trained model proposes setups from the start of the case. Locked teeth stay exactly where they are (A)"
 AGAIN_TIP = ("Off: proposals begin at the start of the case. On: where the plan has put the teeth. "
              "Going on from the model's own result was measured to harm real arches: it pulls them onto an arch that is not the patient's")
+MODEL_PX = 200  # of a model's name on its button
 REFRESHING = ("mode", "strength", "refine")  # what changes proposals that are there, without the network
 
 
@@ -127,7 +128,8 @@ class ProposePanel(QWidget):
         self.warning.setVisible(settings.again)
         self.shipped.setVisible(bool(settings.model))
         name = settings.model.replace("\\", "/").rpartition("/")[2]
-        self.model.setText(f"Model: {name}" if name else "Model\N{HORIZONTAL ELLIPSIS}")
+        words = f"Model: {name}" if name else "Model\N{HORIZONTAL ELLIPSIS}"
+        self.model.setText(self.model.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, MODEL_PX))
         self.method.setText(MODE_WORDS[settings.mode])
 
     def set_running(self, running: bool) -> None:
