@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QStyle,
+    QStyledItemDelegate,
     QStyleOptionComboBox,
     QStylePainter,
     QToolButton,
@@ -103,6 +104,7 @@ class Choice(QComboBox):
         self.setMinimumHeight(tokens.CONTROL_PX)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
+        self.setItemDelegate(QStyledItemDelegate(self))  # the one that heeds a style sheet: rows as tall as other controls
         self.activated.connect(lambda index: self.changed.emit(self.itemData(index)))
 
     def set_choices(self, choices: Sequence[tuple[object, str, QIcon | None]]) -> None:

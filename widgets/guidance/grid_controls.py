@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
 
 from engines.guidance.request import AXES, TOYS, Grid, GuidanceRequest, Sampling
 from engines.job import EngineError
@@ -49,6 +49,7 @@ class Values(QComboBox):
         self.setMinimumHeight(tokens.CONTROL_PX)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
+        self.setItemDelegate(QStyledItemDelegate(self))
         self.setToolTip(VALUES_TIP)
         self._field, self._values, self._names = "", (), ()
         self._refused = False
