@@ -108,6 +108,7 @@ class GuidanceWorkspace(QWidget):
         self.stage.pages.currentChanged.connect(lambda _: self.stage.aside() and self.middle.setCurrentIndex(0))  # a grid or an atlas was asked for
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
+        self._worker.failed.connect(lambda _: self.stage.show_failure())
         self.hub.arrived.connect(self._open_pipeline)
         self.controls.tuning_asked.connect(self.tuning.show)
         self.tuning.rewritten.connect(self._forget_tuning)

@@ -71,6 +71,15 @@ def test_going_back_to_what_was_drawn_costs_nothing(bench):
     assert bench.workspace.stage.outcome.sides[0].settings.mode == "recfg"
 
 
+def test_settings_that_cannot_be_drawn_do_not_claim_the_picture_in_sight(bench):
+    bench.worker.answer()
+    bench.workspace.controls.mode.buttons["cfg"].click()
+    bench.worker.failed.emit(EngineError("It broke."))
+    assert bench.workspace.stage._draft.text() == "an earlier picture"
+    bench.document.undo_stack.undo()
+    assert bench.workspace.stage._draft.text() == ""
+
+
 def test_compare_is_one_click_and_shares_the_noise(bench):
     bench.workspace.commands()["guidance.compare"]()
     request = bench.document.request
