@@ -248,9 +248,12 @@ class Window(QMainWindow):
                 return True
             if self._opened(path):
                 return True
+            if path.is_dir():
+                raise EngineError(f"There is nothing to open in {path.name}.",
+                                  remedy="Choose a folder with a model_index.json, with pictures by class, or with dental meshes.")
             raise EngineError(f"Vernier cannot open {path.name}.",
-                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, diffusers folders, folders whose "
-                                     "subfolders hold the pictures of a class each, and dental cases (STL, PLY, OBJ, VTP, DICOM; a file, a folder, a zip).")
+                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, and dental cases "
+                                     "(STL, PLY, OBJ, VTP, DICOM; a file, a folder, a zip); with Open folder diffusers folders and pictures by class.")
         except EngineError as error:
             self.notices.fail(error)
         return False

@@ -161,6 +161,14 @@ def test_a_dropped_file_goes_to_who_takes_it_or_is_refused_by_name(opened, qtbot
     assert (window.notice_bar.notice().text if notice else window.notice_bar.notice()) == notice
 
 
+def test_a_folder_with_nothing_in_it_is_refused_and_told_what_was_looked_for(opened, tmp_path):
+    window = opened()
+    (tmp_path / "empty").mkdir()
+    assert not window.open_path(tmp_path / "empty")
+    notice = window.notice_bar.notice()
+    assert "empty" in notice.text and "model_index.json" in notice.remedy and notice.kind == window.notice_bar.property("kind") == "bad"
+
+
 def test_save_open_and_recent(opened, tmp_path):
     window = opened()
     window.documents["count"].replace(Ask(5), "five")
