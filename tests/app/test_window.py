@@ -257,6 +257,7 @@ def test_the_shortcut_sheet_lists_every_key(opened):
     window = opened()
     window.actions_["help.keys"].trigger()
     assert window._sheet.isVisible()
+    assert window._sheet._area.widget().width() <= window._sheet._area.viewport().width()  # no key is cut off
     listed = " ".join(label.text() for label in window._sheet.findChildren(QLabel))
     assert all(key in listed for entry in window.actions_.table for key in entry.keys if "Ctrl" in key)
     window.actions_["job.cancel"].trigger()
