@@ -228,6 +228,10 @@ def test_panels_fold_and_the_insight_folds_by_itself_in_a_narrow_window(opened):
     assert panel.shown == {"controls": False, "insight": True}
     window.resize(1024, 640)
     assert panel.shown["insight"] is False and window.settings.insight_shown  # the person's wish is kept
+    window.actions_["view.insight"].trigger()
+    assert panel.shown["insight"] is True  # for the moment
+    window.actions_["view.insight"].trigger()
+    assert panel.shown["insight"] is False and window.settings.insight_shown
     window.resize(1440, 800)
     assert panel.shown["insight"] is True
 
