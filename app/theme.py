@@ -98,9 +98,11 @@ QLineEdit, QComboBox, QPlainTextEdit {{ background: {theme.control}; border: 1px
     padding: 2px 6px; selection-background-color: {theme.accent}; selection-color: {theme.window}; }}
 QLineEdit:hover, QComboBox:hover {{ border-color: {theme.border}; }}
 QLineEdit:focus, QComboBox:focus {{ border: 2px solid {theme.accent}; padding: 1px 5px; }}
-QComboBox::drop-down {{ border: none; width: 20px; }}
+QComboBox {{ combobox-popup: 0; }}
+QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox QAbstractItemView {{ background: {theme.panel}; border: 1px solid {theme.border}; selection-background-color: {theme.accent};
     selection-color: {theme.window}; outline: none; }}
+QComboBox QAbstractItemView::item {{ min-height: {tokens.CONTROL_PX - 4}px; padding: 0 4px; }}
 QToolButton {{ background: transparent; border: none; border-radius: {tokens.RADIUS_PX}px; }}
 QToolButton:hover {{ background: {theme.control}; }}
 QToolButton:checked {{ background: {theme.control}; }}
