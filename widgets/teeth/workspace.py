@@ -24,6 +24,7 @@ from widgets.teeth.controls import Controls
 from widgets.teeth.measure_list import MeasureList
 from widgets.teeth.movement_table import MovementTable
 from widgets.teeth.opening import Opening
+from widgets.teeth.segmenting import Segmenting
 from widgets.teeth.stage import Stage
 from widgets.teeth.tooth_panel import ToothPanel
 from widgets.teeth.work import Work
@@ -56,7 +57,7 @@ class TeethWorkspace(QWidget):
         self.tooth, self.measures, self.contacts, self.table = ToothPanel(), MeasureList(), ContactList(), MovementTable()
         self.arches = Arches(self.controls, document, self)
         self.work = Work(self, document, background)
-        self.opening = Opening(self, document)
+        self.opening, self.segmenting = Opening(self, document), Segmenting(self, document)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -127,6 +128,7 @@ class TeethWorkspace(QWidget):
         self.work.worked.connect(self.worked)
         self.work.writing.connect(self.writing)
         self.opening.noticed.connect(self.noticed)
+        self.segmenting.noticed.connect(self.noticed)
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -146,7 +148,7 @@ class TeethWorkspace(QWidget):
             "teeth.extract": lambda: self.edit(editing.toggled(self.plan, "extracted", self.selected), "extraction"),
             "teeth.reset": lambda: self.edit(editing.reset(self.plan, self.selected), "reset"),
             "teeth.fit": self.work.fit, "teeth.stages": self.work.make_stages, "teeth.plans": self._other_plan,
-            "teeth.orient": self.opening.orient, "teeth.segment": self.opening.segment,
+            "teeth.orient": self.opening.orient, "teeth.segment": self.segmenting.start,
             "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan,
             "teeth.overlay": self.work.ask_overlay}
 
@@ -154,7 +156,7 @@ class TeethWorkspace(QWidget):
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
 
     def escape(self) -> bool:
-        if self.opening.escape() or self.stage.escape() or self.work.escape():
+        if self.opening.escape() or self.segmenting.escape() or self.stage.escape() or self.work.escape():
             return True
         if self.selected:
             self.select(())
@@ -279,6 +281,7 @@ class TeethWorkspace(QWidget):
                 if text not in self._told:
                     self.noticed.emit("warn", text, "")
             self._told = outcome.case.notices
+            self.segmenting.show_case()
         if outcome.measured:
             request = self._document.request
             self.measures.set_rows(rows.measure_rows(outcome))
