@@ -11,6 +11,7 @@ from engines.teeth.request import Plan, Reduction
 
 ANGLES = ("tip", "torque", "rotation")
 NUDGE_MM, NUDGE_DEG = 0.1, 1.0
+TOUCHED = ", changed by hand"  # behind the origin of a plan that something else made
 
 
 def with_value(tooth: Tooth, move: Move, field: str, value: float, about: str = "crown") -> Move:
@@ -34,7 +35,13 @@ def set_values(case: Case, plan: Plan, numbers: Iterable[int], field: str, value
     for number in numbers:
         move = plan.move(number)
         moves[number] = with_value(case.teeth[number], move, field, getattr(move, field) + difference, about)
-    return plan.with_moves(moves)
+    return by_hand(plan, plan.with_moves(moves))
+
+
+def by_hand(before: Plan, plan: Plan) -> Plan:
+    """The plan, whose origin says so if a person has changed what was made for them."""
+    same = plan.moves == before.moves or plan.origin == Plan().origin or plan.origin.endswith(TOUCHED)
+    return plan if same else replace(plan, origin=plan.origin + TOUCHED)
 
 
 def nudged(case: Case, plan: Plan, numbers: Iterable[int], field: str, steps: float, about: str = "crown") -> Plan:
@@ -48,7 +55,8 @@ def nudged(case: Case, plan: Plan, numbers: Iterable[int], field: str, steps: fl
 
 def dragged(case: Case, before: Poses, plan: Plan, numbers: Iterable[int], delta: np.ndarray) -> Plan:
     """The teeth moved together by a matrix [4, 4] in the world, from where they stood when the drag began."""
-    return plan.with_moves({number: move_of(case.teeth[number], delta @ before[number]) for number in numbers if number in before and number in case.teeth})
+    moves = {number: move_of(case.teeth[number], delta @ before[number]) for number in numbers if number in before and number in case.teeth}
+    return by_hand(plan, plan.with_moves(moves))
 
 
 def toggled(plan: Plan, field: str, numbers: Iterable[int]) -> Plan:
@@ -60,7 +68,7 @@ def toggled(plan: Plan, field: str, numbers: Iterable[int]) -> Plan:
 
 def reset(plan: Plan, numbers: Iterable[int]) -> Plan:
     """Back to the start; locked teeth stay."""
-    return plan.with_moves({number: Move() for number in numbers})
+    return by_hand(plan, plan.with_moves({number: Move() for number in numbers}))
 
 
 def reduced(plan: Plan, first: int, second: int, mm: float) -> Plan:

@@ -185,8 +185,8 @@ class Stage(QWidget):
             self.scene.move_gum(jaw, self._gums[jaw].moved(mine).vertices)
 
     def set_editable(self, on: bool) -> None:
-        """The gizmo shows where a drag would change the plan: at its end."""
-        self.view.gizmo.enabled = on and self.view.tools.tool == "select"
+        """The gizmo shows where a drag would change the plan: at its end, and not in front of landmarks."""
+        self.view.gizmo.enabled = on and self.view.tools.tool == "select" and not self.switches["landmarks"].isChecked()
         self.view.update()
 
     def show_selection(self, selected: tuple[int, ...], locked: tuple[int, ...], notation: str) -> None:
@@ -293,6 +293,7 @@ class Stage(QWidget):
         elif name == "landmarks":
             self.view.marks.draggable = state
             self._show_landmarks() if state else self.view.marks.set_marks()
+            self.moved.emit()
         elif name in ("ruler", "angle"):
             self._use_tool()
         else:

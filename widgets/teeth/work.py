@@ -15,6 +15,7 @@ from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, Oc
 from widgets.teeth.timeline import Lane
 
 PICTURE_PX = (1920, 1200)
+NAMED = 8  # teeth that a notice lists before it counts them
 WORDS = {"export": "Exporting", "fit": "Fitting", "stages": "Making stages", "overlay": "Laying the scan over"}
 
 
@@ -83,6 +84,11 @@ class Work(QObject):
         of_jaw = {number: plan.move(number) for number in self._workspace.case.of(jaw)}
         most = max((move.distance_mm() for move in of_jaw.values()), default=0.0)
         words = f"{sum(plan.move(n) != before.move(n) for n in of_jaw)} teeth moved, at most {most:.1f} mm from the start."
+        placed = [number for number in of_jaw if before.move(number) not in (Move(), plan.move(number))]
+        if placed:
+            which = ", ".join(map(str, placed)) if len(placed) <= NAMED else f"{len(placed)} teeth"
+            self.noticed.emit("info", f"The fit began where the teeth stood and moved again what had been placed before: {which}.",
+                              "Lock teeth (L) that should stay; Ctrl+Z goes back.")
         self._workspace.controls.fitted.setText(" ".join((words, *notes)))
         self.worked.emit(" ".join((words, *notes)))
         self._workspace.edit(plan, "arch fit")

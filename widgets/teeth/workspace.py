@@ -284,6 +284,7 @@ class TeethWorkspace(QWidget):
             self.segmenting.show_case()
         if outcome.measured:
             request = self._document.request
+            self.arches.have(outcome.case, request, outcome.landmarks)
             self.measures.set_rows(rows.measure_rows(outcome))
             if outcome.touched:
                 self.contacts.set_rows(rows.contact_rows(outcome, self._notation), request.tolerance_mm)

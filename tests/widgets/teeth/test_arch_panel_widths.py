@@ -1,0 +1,57 @@
+"""What the arch panel says is what the measures say; a fit says what it moved again; landmarks are not hidden behind the gizmo."""
+
+import pytest
+from test_teeth_workspace import Bench
+
+from engines.teeth.editing import TOUCHED
+from engines.teeth.engine import TeethEngine
+from engines.teeth.moves import Move
+
+
+@pytest.fixture(scope="module")
+def engine(pytestconfig):
+    return TeethEngine(pytestconfig.rootpath / "resources" / "samples" / "teeth")
+
+
+@pytest.fixture
+def bench(qtbot, pytestconfig, engine):
+    made = Bench(pytestconfig.rootpath / "resources" / "samples" / "teeth", engine)
+    qtbot.addWidget(made.workspace)
+    return made
+
+
+def measured(bench):
+    return {reading.id: reading.value for reading in bench.workspace.outcome.now}
+
+
+def test_widths_of_the_arch_panel_are_those_of_the_measures(bench):
+    for _ in range(2):
+        canines, molars = bench.workspace.controls.canvas.picture.widths
+        assert canines.now_mm == pytest.approx(measured(bench)["intercanine_upper"], abs=1e-6)
+        assert molars.now_mm == pytest.approx(measured(bench)["intermolar_upper"], abs=1e-6)
+        bench.workspace.pick(13, False)
+        bench.workspace.tooth.sliders["buccal"]._propose(2.0)
+    assert canines.curve_mm is not None and "→" in canines.text()
+
+
+def test_a_second_fit_says_what_it_moved_again_and_hand_work_after_it_is_named(bench):
+    bench.workspace.pick(13, False)
+    bench.workspace.tooth.sliders["buccal"]._propose(2.0)
+    assert bench.plan.origin == "by hand"
+    bench.do("fit")
+    bench.background.work()
+    assert bench.said[-1][0] == "info" and "placed before: 13." in bench.said[-1][1] and "Lock" in bench.said[-1][2]
+    bench.workspace.tooth.sliders["buccal"]._propose(1.0)
+    assert bench.plan.origin == "arch-fit" + TOUCHED
+    bench.document.undo_stack.undo()
+    bench.document.undo_stack.undo()
+    assert bench.plan.moves == ((13, Move(buccal=2.0)),) and bench.plan.origin == "by hand"
+
+
+def test_the_gizmo_makes_way_for_landmarks(bench):
+    bench.workspace.pick(13, False)
+    assert bench.workspace.stage.view.gizmo.enabled
+    bench.do("landmarks")
+    assert not bench.workspace.stage.view.gizmo.enabled and bench.workspace.stage.view.marks.marks
+    bench.do("landmarks")
+    assert bench.workspace.stage.view.gizmo.enabled
