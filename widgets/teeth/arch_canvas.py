@@ -153,7 +153,7 @@ class ArchCanvas(QWidget):
             painter.setPen(QPen(color("muted", 0.6), 1))
             painter.drawLine(left, right)
             painter.setPen(color("muted"))
-            box = QRectF(left.x(), (left.y() + right.y()) / 2 - 15, right.x() - left.x(), 14)
+            box = QRectF(left.x(), (left.y() + right.y()) / 2 + 1, right.x() - left.x(), 14)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, width.text())
         painter.setPen(QPen(color("accent"), 1.8))
         painter.setBrush(Qt.BrushStyle.NoBrush)
