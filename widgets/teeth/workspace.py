@@ -43,6 +43,7 @@ class TeethWorkspace(QWidget):
     worked = Signal(str)
     kept_changed = Signal()
     writing = Signal(str, float)
+    switched = Signal(str, bool)  # a command that is on or off, however it came to be: its menu entry follows
 
     def __init__(self, document: Any, worker: Any, background: Any, samples: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -120,6 +121,8 @@ class TeethWorkspace(QWidget):
         self.stage.nudged.connect(self._nudge)
         self.stage.asked.connect(lambda word: self.submit() if word == "occlusion" else self.commands()[f"teeth.{word}"]())
         self.stage.moved.connect(self.show_place)
+        for name, button in self.stage.switches.items():
+            button.toggled.connect(lambda on, name=name: self.switched.emit(f"teeth.{name}", on))
         self.stage.landmark_moved.connect(self._set_landmark)
         controls.gum.changed.connect(lambda value: self.stage.set_gum_opacity(value / 100))
         controls.opening.changed.connect(self.stage.open_jaw)
@@ -132,6 +135,8 @@ class TeethWorkspace(QWidget):
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
+        for name, button in self.stage.switches.items():
+            self.switched.emit(f"teeth.{name}", button.isChecked())
         self.submit()
 
     def submit(self) -> None:
