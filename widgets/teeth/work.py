@@ -51,6 +51,8 @@ class Work(QObject):
     def _progress(self, ticket: int, share: float, text: str) -> None:
         if (kind := self._kind(ticket)) in WORDS:
             self.writing.emit(f"{WORDS[kind]}: {text}", share)
+        elif kind == "contacts":
+            self._workspace.contacts.prepare(share)
 
     def _over(self, ticket: int) -> None:
         if (kind := self._kind(ticket)) is not None:

@@ -1,4 +1,4 @@
-"""What the arch panel says is what the measures say; a fit says what it moved again; landmarks are not hidden behind the gizmo."""
+"""What panels say: arch widths are the measures, a fit names what it moved again, contacts their progress; landmarks are not hidden behind the gizmo."""
 
 import pytest
 from test_teeth_workspace import Bench
@@ -55,3 +55,9 @@ def test_the_gizmo_makes_way_for_landmarks(bench):
     assert not bench.workspace.stage.view.gizmo.enabled and bench.workspace.stage.view.marks.marks
     bench.do("landmarks")
     assert bench.workspace.stage.view.gizmo.enabled
+
+
+def test_preparing_contacts_says_how_far_it_is(bench):
+    ticket = bench.workspace.work._tickets["contacts"][0]
+    bench.background.progress.emit(ticket, 0.25, "Preparing contacts")
+    assert bench.workspace.contacts.head.text() == "Preparing contacts, 25%"
