@@ -58,6 +58,7 @@ def test_the_gizmo_makes_way_for_landmarks(bench):
 
 
 def test_preparing_contacts_says_how_far_it_is(bench):
-    ticket = bench.workspace.work._tickets["contacts"][0]
+    ticket = 99
+    bench.workspace.work._tickets["contacts"] = (ticket, bench.document.request)
     bench.background.progress.emit(ticket, 0.25, "Preparing contacts")
     assert bench.workspace.contacts.head.text() == "Preparing contacts, 25%"
