@@ -81,6 +81,8 @@ class Work(QObject):
         if request.case != self._document.request.case:
             return
         before = self._document.request.plan
+        if request.plan != before:  # teeth were moved meanwhile: from where they stand now, not over it
+            return self.fit()
         plan = replace(before.with_moves(moves), origin="arch-fit")
         jaw = self._workspace.arches.jaw
         of_jaw = {number: plan.move(number) for number in self._workspace.case.of(jaw)}

@@ -48,6 +48,16 @@ def test_a_second_fit_says_what_it_moved_again_and_hand_work_after_it_is_named(b
     assert bench.plan.moves == ((13, Move(buccal=2.0)),) and bench.plan.origin == "by hand"
 
 
+def test_a_tooth_moved_while_a_fit_is_computed_is_fitted_from_there(bench):
+    bench.do("fit")
+    bench.workspace.pick(13, False)
+    bench.workspace.tooth.sliders["extrusion"]._propose(-2.0)
+    bench.background.work()
+    assert bench.plan.origin == "arch-fit" and "placed before: 13." in bench.said[-1][1]
+    bench.document.undo_stack.undo()
+    assert bench.plan.moves == ((13, Move(extrusion=-2.0)),)
+
+
 def test_the_gizmo_makes_way_for_landmarks(bench):
     bench.workspace.pick(13, False)
     assert bench.workspace.stage.view.gizmo.enabled
