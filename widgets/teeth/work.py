@@ -105,8 +105,9 @@ class Work(QObject):
             self.noticed.emit("info", "Nothing moves yet, so there are no stages.", "Move teeth, or fit them to the arch, first.")
 
     def _have_stages(self, staging: Any, request: TeethRequest) -> None:
-        if (request.case, request.plan, request.limits) != (self._document.request.case, self._document.request.plan, self._document.request.limits):
-            return
+        now = self._document.request
+        if (request.case, request.plan, request.limits) != (now.case, now.plan, now.limits):
+            return self.make_stages() if request.case == now.case and now.plan.moves else None  # of the plan that was meant, as it is now
         self.staging, self._staged = staging, request
         lanes = tuple(Lane(jaw.capitalize(), tuple(span for span in staging.row(jaw).values() if span)) for jaw in ("upper", "lower"))
         self._workspace.stage.timeline.set_lanes(staging.count, lanes)
