@@ -72,3 +72,11 @@ def test_preparing_contacts_says_how_far_it_is(bench):
     bench.workspace.work._tickets["contacts"] = (ticket, bench.document.request)
     bench.background.progress.emit(ticket, 0.25, "Preparing contacts")
     assert bench.workspace.contacts.head.text() == "Preparing contacts, 25%"
+
+
+def test_the_table_says_why_it_does_not_take_a_value(bench):
+    table = bench.workspace.table
+    index = table.model.index(0, 1)
+    for typed, words in (("abc", "no number"), ("99", "at most 50 mm")):
+        assert not table.model.setData(index, typed) and words in table.head.text()
+    assert table.model.setData(index, "1,5") and "Double click" in table.head.text()
