@@ -57,7 +57,11 @@ class Work(QObject):
     def _over(self, ticket: int) -> None:
         if (kind := self._kind(ticket)) is not None:
             del self._tickets[kind]
-            self.writing.emit("", 0.0)
+            waiting = next((other for other in WORDS if other in self._tickets), None)
+            if waiting is None:
+                self.writing.emit("", 0.0)
+            elif kind in WORDS:  # the row stays for what still has to be done
+                self.writing.emit(f"{WORDS[waiting]}\N{HORIZONTAL ELLIPSIS}", 0.0)
 
     def _done(self, ticket: int, result: Any) -> None:
         kind = self._kind(ticket)

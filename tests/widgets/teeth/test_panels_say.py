@@ -80,3 +80,16 @@ def test_the_table_says_why_it_does_not_take_a_value(bench):
     for typed, words in (("abc", "no number"), ("99", "at most 50 mm")):
         assert not table.model.setData(index, typed) and words in table.head.text()
     assert table.model.setData(index, "1,5") and "Double click" in table.head.text()
+
+
+def test_the_row_of_an_export_stays_while_other_work_ends(bench, tmp_path):
+    rows = []
+    bench.workspace.edit(bench.plan.with_move(11, Move(buccal=1.0)), "move")
+    bench.do("stages")
+    bench.workspace.work._export(str(tmp_path))
+    bench.workspace.writing.connect(lambda words, share: rows.append(words))
+    stages, export = (bench.workspace.work._tickets[kind][0] for kind in ("stages", "export"))
+    bench.background.cancel(stages)
+    assert rows[-1].startswith("Exporting")
+    bench.background.cancel(export)
+    assert rows[-1] == ""
