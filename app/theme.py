@@ -90,6 +90,7 @@ QPushButton#toggle {{ padding: 0 8px; min-height: {tokens.CONTROL_PX - 2}px; col
 QPushButton#toggle:checked {{ color: {theme.text}; background: {theme.control}; border-color: {theme.border}; }}
 QPushButton#toggle:focus {{ border: 2px solid {theme.accent}; padding: 0 7px; }}
 QPushButton#tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; border-radius: 0; padding: 6px 12px; color: {theme.muted}; }}
+QPushButton#tab[tight="true"] {{ padding: 6px 6px; }}
 QPushButton#tab:checked {{ color: {theme.text}; border-bottom-color: {theme.accent}; }}
 QPushButton#tab:focus {{ color: {theme.accent}; }}
 QPushButton#search {{ color: {theme.muted}; text-align: left; }}
