@@ -180,6 +180,8 @@ class Window(QMainWindow):
             workspace.worked.connect(self.job_row.say)
             workspace.kept_changed.connect(self.keeper.touch)
             workspace.writing.connect(self.job_row.set_writing)
+            if hasattr(workspace, "switched"):
+                workspace.switched.connect(lambda command, on: self.actions_[command].setChecked(on))
             self.job_row.writing_cancelled.connect(workspace.stop_writing)
             self.workers[name], self.backgrounds[name], self.workspaces[name] = worker, background, workspace
             index = list(self._rows).index(name)

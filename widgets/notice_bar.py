@@ -1,4 +1,4 @@
-"""One line under the tabs: what happened, what to do, one action, and a way to the full report. Never takes the focus."""
+"""A line under the tabs, more where the words need them: what happened, what to do, one action, and a way to the full report. Never takes the focus."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,6 +56,24 @@ class Elided(QLabel):
         self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, max(self.width(), 0)))
 
 
+class Wrapped(Elided):
+    """As many lines as the text needs, so that the remedy at its end is read; a word longer than a line gives way in its middle."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return QSize(0, self.fontMetrics().height())
+
+    def _fit(self) -> None:
+        metrics, room = self.fontMetrics(), max(self.width() - 2, 40)
+        self.setText(" ".join(metrics.elidedText(word, Qt.TextElideMode.ElideMiddle, room) for word in self._full.split(" ")))
+
+
 class NoticeBar(QFrame):
     """Shows the newest notice; information leaves by itself, problems stay until closed or replaced."""
 
@@ -64,7 +82,7 @@ class NoticeBar(QFrame):
         self.setObjectName("noticeBar")
         self.setAccessibleName("Notice")
         self._notice: Notice | None = None
-        self._word, self._line = QLabel(), Elided()
+        self._word, self._line = QLabel(), Wrapped()
         self._word.setObjectName("noticeWord")
         self._action, self._details, self._copy = QPushButton(), QPushButton("Report"), QPushButton("Copy report")
         self._details.setCheckable(True)
@@ -152,7 +170,7 @@ class QuestionBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("questionBar")
-        self._line = Elided()
+        self._line = Wrapped()
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(tokens.SPACE_L, tokens.SPACE_S, tokens.SPACE_L, tokens.SPACE_S)
         self._row.addWidget(self._line, 1)

@@ -21,8 +21,10 @@ from engines.teeth.standing import Standing
 ROOM_MM = 1.0  # crowding below this is within what the measure itself is worth
 TOLERANCE_MM = 0.1  # a cusp so little beyond its antagonist is edge to edge, not in crossbite
 
-TIP = "Angle between the facial axis of the crown and the perpendicular to the occlusal plane, seen from the side of the cheek; + = crown to mesial."
-TORQUE = "Angle between the tangent of the crown at its facial axis point and the perpendicular to the occlusal plane, along the arch; + = crown labial."
+TIP = ("Angle between the facial axis of the crown and the perpendicular to the occlusal plane, seen from the side of the cheek, that is across the arch "
+       "as it was where the tooth stood at the start; + = crown to mesial. Moving a tooth without turning it leaves this as it is.")
+TORQUE = ("Angle between the tangent of the crown at its facial axis point and the perpendicular to the occlusal plane, along the arch as it was where the "
+          "tooth stood at the start; + = crown labial.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +84,15 @@ def _measure(reading: Reading, norm: Norm | None = None) -> Measure:
 def _angles(teeth: Standing) -> list[Reading]:
     made = []
     for upper in (True, False):
-        line, row = teeth.cusp_lines[upper], teeth.of(upper)
+        row = teeth.of(upper)
         if not row:
             continue
-        if line is None:
+        along = teeth.start_tangents(row)  # not those of the moved arch: it is fitted anew, and would lean teeth that have only been shifted
+        if along is None:
             short = f"needs more teeth of the {'upper' if upper else 'lower'} jaw: there are {len(row)}"
             made += [Reading(f"{which}_{n}", f"{which.capitalize()} {n}", None, "deg", sentence, missing=short)
                      for n in row for which, sentence in (("tip", TIP), ("torque", TORQUE))]
             continue
-        places = np.array([np.mean(teeth.buccal_cusps(n), axis=0)[:2] for n in row])
-        along = line.tangents[line.nearest(places)]
         ups = np.array([teeth.facial_up(n) for n in row])
         facial = np.array([teeth.point(n, "facial_axis") for n in row])
         right = np.where([fdi.is_right(n) for n in row], 1.0, -1.0)

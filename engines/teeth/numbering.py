@@ -13,6 +13,7 @@ import numpy as np
 from engines.teeth import fdi, orientation
 
 SURE = 0.9
+FEW = 5  # teeth that say something by where they stand: three or four fit many places of an arch
 _PALMER = re.compile(r"(?<![A-Za-z])([UL])([RL])[ _-]?([1-8A-Ea-e])(?![A-Za-z0-9])")
 _NUMBER = re.compile(r"(?<![0-9])0?([0-9]{1,2})(?![0-9])")
 _LETTER = re.compile(r"(?<![A-Za-z])([A-T])(?![A-Za-z])")
@@ -122,6 +123,6 @@ def _numbered(system: str, given: list[str], confidence: float, why: str) -> Num
 
 
 def _misfit(plain: list[str], centres: dict[str, np.ndarray] | None, system: str) -> float | None:
-    """mm between the crowns and a typical dentition in a numbering; None for fewer than three teeth."""
+    """mm between the crowns and a typical dentition in a numbering; None for fewer than FEW teeth."""
     at = {to_fdi(word, system): centres[word] for word in plain if word in centres and to_fdi(word, system)} if centres else {}
-    return orientation.misfit(at) if len(at) >= 3 else None
+    return orientation.misfit(at) if len(at) >= FEW else None

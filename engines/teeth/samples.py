@@ -1,11 +1,14 @@
 """The sample cases that ship: each a small file with a title, one sentence and the wish from which the generator builds it again.
 
-The folder comes from outside (resources.path("samples/teeth")); beside NAME.json lies its picture NAME.png, 320 x 200.
+The folder comes from outside (resources.path("samples/teeth")); beside NAME.json lies its picture NAME.png, 320 x 200. Where the generator leaves opposing
+front teeth inside each other the file parts them: `parted` holds mm in the world by FDI number. (The generator stays as it is: models are trained on it.)
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from engines.job import EngineError
 from engines.teeth import dentition
@@ -16,13 +19,15 @@ NAMES = ("crowding", "diastema", "class-ii", "class-iii", "deep-bite", "open-bit
 
 @dataclass(frozen=True)
 class Sample:
-    """name, title and description (one sentence) for a list of cases; picture: a PNG, which may be missing; wish: what the generator builds."""
+    """name, title and description (one sentence) for a list of cases; picture: a PNG, which may be missing; wish: what the generator builds;
+    parted: FDI number -> mm by which its start is moved in the world."""
 
     name: str
     title: str
     description: str
     picture: Path
     wish: dentition.Wish
+    parted: dict[int, tuple[float, float, float]] = field(default_factory=dict)
 
 
 def names() -> tuple[str, ...]:
@@ -37,7 +42,8 @@ def read(name: str, folder: Path) -> Sample:
     path = folder / f"{name}.json"
     try:
         said = json.loads(path.read_text("utf-8"))
-        return Sample(name, str(said["title"]), str(said["description"]), path.with_suffix(".png"), dentition.Wish(**said["wish"]))
+        parted = {int(number): (float(x), float(y), float(z)) for number, (x, y, z) in said.get("parted", {}).items()}
+        return Sample(name, str(said["title"]), str(said["description"]), path.with_suffix(".png"), dentition.Wish(**said["wish"]), parted)
     except OSError as error:
         raise EngineError(f"The sample {path.name} could not be read: {error.strerror}.", "Install Vernier again.") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -47,4 +53,10 @@ def read(name: str, folder: Path) -> Sample:
 def load(name: str, folder: Path) -> Case:
     """The case of a sample, built anew; its aligned arch is the reference. EngineError as `read`."""
     sample = read(name, folder)
-    return from_dentition(dentition.generate(sample.wish), sample.title)
+    made = dentition.generate(sample.wish)
+    teeth = dict(made.teeth)
+    for number, shift in sample.parted.items():
+        start = teeth[number].start.copy()
+        start[:3, 3] += np.array(shift)
+        teeth[number] = replace(teeth[number], start=start)
+    return from_dentition(replace(made, teeth=teeth), sample.title)

@@ -16,6 +16,7 @@ from engines.teeth.case import Case, Poses, order
 from engines.teeth.request import Reduction
 
 _prepared: "WeakKeyDictionary[Case, _Start]" = WeakKeyDictionary()
+_tangents: "WeakKeyDictionary[Case, dict[bool, dict[int, np.ndarray] | None]]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,7 @@ class Standing:
 
     def __init__(self, case: Case, poses: Poses | None = None, reductions: Iterable[Reduction] = ()) -> None:
         start = _start(case)
+        self._case = case
         self._rows = start.rows
         there = [poses is None or number in poses for number in start.numbers]
         self.numbers = tuple(n for n, is_there in zip(start.numbers, there, strict=True) if is_there)
@@ -126,6 +128,17 @@ class Standing:
     def _ordered(self, number: int, mesial_first: list[str]) -> list[np.ndarray]:
         points = [self.point(number, name) for name in mesial_first]
         return points[::-1] if fdi.is_right(number) else points
+
+    def start_tangents(self, row: tuple[int, ...]) -> np.ndarray | None:
+        """[T, 2] unit directions of the arch, to the patient's left, where teeth of one jaw stood at the start; None where too few stood there for one."""
+        upper = fdi.is_upper(row[0])
+        if upper not in _tangents.setdefault(self._case, {}):
+            first = Standing(self._case)
+            line, teeth = first.cusp_lines[upper], first.of(upper)
+            places = np.array([np.mean(first.buccal_cusps(n), axis=0)[:2] for n in teeth])
+            _tangents[self._case][upper] = None if line is None else dict(zip(teeth, line.tangents[line.nearest(places)], strict=True))
+        found = _tangents[self._case][upper]
+        return None if found is None else np.array([found[n] for n in row])
 
     @cached_property
     def contact_lines(self) -> dict[bool, ArchLine | None]:

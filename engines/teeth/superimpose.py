@@ -33,7 +33,8 @@ FAR_MM = 0.6  # rms of the kept pairs above which the scan does not belong to th
 @dataclass(frozen=True, eq=False)
 class Overlay:
     """matrix [4, 4]: scan to world. deviation [V]: mm from the planned surface, + outside of it; nan where no tooth is near. anchors: the teeth that it was
-    laid on. teeth: FDI -> mean distance of its planned surface from the scan, mm. rms_mm: of the anchors' kept points."""
+    laid on. teeth: FDI -> mean distance of its planned surface from the scan where
+    the scan shows it, mm. rms_mm: of the anchors' kept points."""
 
     matrix: np.ndarray
     deviation: np.ndarray
@@ -83,7 +84,8 @@ def superimpose(case: Case, poses: Poses, scan: Mesh, anchors: tuple[int, ...] =
     matrix = np.linalg.inv(to_scan)
     deviation = np.full(len(scan.vertices), np.nan)
     deviation[used] = _deviation(points @ matrix[:3, :3].T + matrix[:3, 3], standing)
-    teeth = {n: _apart(_thinned(vertices, FIRST_SAMPLE) @ to_scan[:3, :3].T + to_scan[:3, 3], tree, points, normals) for n, (vertices, _) in standing.items()}
+    teeth = {n: _apart(_thinned(vertices, FIRST_SAMPLE) @ to_scan[:3, :3].T + to_scan[:3, 3], _thinned(looks, FIRST_SAMPLE) @ to_scan[:3, :3].T, tree,
+                       points, normals) for n, (vertices, looks) in standing.items()}
     return Overlay(matrix, deviation, tuple(n for n in numbers if n in standing), teeth, rms)
 
 
@@ -174,10 +176,13 @@ def _turned(vector: np.ndarray, middle: np.ndarray) -> np.ndarray:
     return made
 
 
-def _apart(few: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray) -> float:
-    """Mean distance in mm of points of a tooth from the planes of the scan beside them."""
-    _, nearest = tree.query(few)
-    return float(np.abs(((few - points[nearest]) * normals[nearest]).sum(1)).mean())
+def _apart(few: np.ndarray, facing: np.ndarray, tree: Any, points: np.ndarray, normals: np.ndarray) -> float:
+    """Mean distance in mm of those points of a tooth that the scan shows from its planes beside them; the closed base of a crown, which lies in the gum,
+    is seen by no scan."""
+    distance, nearest = tree.query(few)
+    off = np.abs(((few - points[nearest]) * normals[nearest]).sum(1))
+    shown = ((facing * normals[nearest]).sum(1) > FACING) & ((off > .5 * distance) | (distance < .3))
+    return float(off[shown].mean() if shown.any() else off.mean())
 
 
 def _deviation(points: np.ndarray, standing: dict[int, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -339,3 +339,27 @@ def test_a_bug_report_holds_nothing_of_a_patient(qtbot, qapp, tmp_path):
     teeth = Row("teeth", "Teeth", "teeth", lambda: dental.TeethRequest(patient=dental.Patient("Somebody", "1999", "notes")), dental.wrap, dental.unwrap,
                 Panelled, lambda device: Slow())
     assert "Somebody" not in str(dental.wrap(teeth.request().anonymous()))
+
+
+class Switching(Panel):
+    switched = Signal(str, bool)
+
+    def start(self):
+        super().start()
+        self.switched.emit("teeth.labels", True)
+
+    def commands(self):
+        return {"teeth.distance": lambda on: self.switched.emit("teeth.distance", on)}
+
+
+def test_a_switch_that_another_one_turned_off_goes_on_at_the_next_key(opened):
+    teeth = Row("teeth", "Teeth", "guidance", Ask, lambda ask: {"vernier": 1, "n": ask.number}, lambda values: Ask(values["n"]), Switching,
+                lambda device: Slow(), marks=(("One", "First."),))
+    window = opened(rows=(teeth,))
+    action = window.actions_["teeth.distance"]
+    assert window.actions_["teeth.labels"].isChecked() and not action.isChecked()
+    action.trigger()
+    window.workspaces["teeth"].switched.emit("teeth.distance", False)  # as the occlusogram does
+    assert not action.isChecked()
+    action.trigger()
+    assert action.isChecked()

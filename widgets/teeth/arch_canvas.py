@@ -14,15 +14,29 @@ MARGIN_PX, HANDLE_PX = 18, 5
 FINE = 10
 
 
+@dataclass(frozen=True)
+class ArchWidth:
+    """A line across the arch between two landmarks: as long as the measure of that name; curve_mm: if both teeth stood on the curve, None where that is
+    the same."""
+
+    name: str
+    right: tuple[float, float]
+    left: tuple[float, float]
+    now_mm: float
+    curve_mm: float | None = None
+
+    def text(self) -> str:
+        return f"{self.name} {self.now_mm:.1f}" + (f" \N{RIGHTWARDS ARROW} {self.curve_mm:.1f} mm" if self.curve_mm is not None else " mm")
+
+
 @dataclass(frozen=True, eq=False)
 class ArchPicture:
-    """x, y in mm seen from above (x to the patient's left, y backwards). teeth: number -> (x, y) of its crown's centre now; curve [N, 2]; handles;
-    widths: (name, (x, y), (x, y), mm) lines across the arch."""
+    """x, y in mm seen from above (x to the patient's left, y backwards). teeth: number -> (x, y) of its crown's centre now; curve [N, 2]; handles."""
 
     teeth: dict[int, tuple[float, float]]
     curve: np.ndarray
     handles: tuple[tuple[float, float], ...]
-    widths: tuple[tuple[str, tuple[float, float], tuple[float, float], float], ...] = ()
+    widths: tuple[ArchWidth, ...] = ()
 
 
 class ArchCanvas(QWidget):
@@ -38,7 +52,8 @@ class ArchCanvas(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(210)
         self.setMouseTracking(True)
-        self.setToolTip("Drag a handle; Shift: ten times finer. Arrow keys move the chosen one by 0.1 mm.")
+        self.setToolTip("Drag a handle; Shift: ten times finer. Arrow keys move the chosen one by 0.1 mm. "
+                        "Widths are between the cusp tips, as in Measures: now, and with both teeth on the curve.")
         self.picture: ArchPicture | None = None
         self._chosen, self._hover, self._last = -1, -1, QPointF()
         self._view = QRectF(-32, -3, 64, 56)
@@ -133,13 +148,13 @@ class ArchCanvas(QWidget):
         painter.setPen(QPen(color("border"), 1, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(middle, 6), QPointF(middle, self.height() - 6))
         painter.setFont(font(tokens.CAPTION_PX - 1))
-        for name, a, b, mm in picture.widths:
-            left, right = self.at(*a), self.at(*b)
+        for width in picture.widths:
+            left, right = self.at(*width.right), self.at(*width.left)  # the patient's right is on the left
             painter.setPen(QPen(color("muted", 0.6), 1))
             painter.drawLine(left, right)
             painter.setPen(color("muted"))
-            box = QRectF(left.x(), (left.y() + right.y()) / 2 - 15, right.x() - left.x(), 14)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{name} {mm:.1f} mm")
+            box = QRectF(left.x(), (left.y() + right.y()) / 2 + 1, right.x() - left.x(), 14)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, width.text())
         painter.setPen(QPen(color("accent"), 1.8))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF([self.at(x, y) for x, y in picture.curve]))

@@ -10,9 +10,10 @@ from engines.job import EngineError
 from engines.teeth.case import Case, Poses
 from engines.teeth.poses import poses_of
 from engines.teeth.request import ArchForm, TeethRequest
-from widgets.teeth.arch_canvas import ArchPicture
+from widgets.teeth.arch_canvas import ArchPicture, ArchWidth
 
-WIDTHS = (("canines", 3), ("molars", 6))
+WIDTHS = (("canines", 3, "edge"), ("molars", 6, "cusp_mb"))  # the landmarks of the measures of the same name
+SAME_MM = 0.05
 
 
 class Arches(QObject):
@@ -22,6 +23,8 @@ class Arches(QObject):
         super().__init__(workspace)
         self._controls, self._document, self._workspace = controls, document, workspace
         self.jaw, self._form = "upper", None
+        self._marks: dict[tuple[int, str], np.ndarray] = {}
+        self._case: Case | None = None  # whose landmarks they are
         controls.jaw_chosen.connect(self._choose_jaw)
         controls.kind_chosen.connect(self._choose_kind)
         controls.canvas.dragged.connect(self._drag)
@@ -34,6 +37,8 @@ class Arches(QObject):
     def show(self, case: Case, request: TeethRequest) -> None:
         from engines.teeth import arch_form
 
+        if case is not self._case:
+            self._case, self._marks = case, {}
         poses = poses_of(case, request.plan)
         kept = next((form for form in request.plan.arches if form.jaw == self.jaw), None)
         try:
@@ -45,6 +50,8 @@ class Arches(QObject):
             self._form = None
             self._controls.fitted.setText(str(error))
             return self._show(None)
+        if not self._controls.fit.isEnabled():  # what was said of a jaw that had no curve
+            self._controls.fitted.setText("")
         self._controls.kind.set_value(self._form.kind)
         spots = {number: tuple(map(float, point[:2])) for number, point in arch_form.places(case, poses, self.jaw).items()}
         return self._show(ArchPicture(spots, line[:: max(1, len(line) // 120)], self._form.points, self._widths(case, poses)))
@@ -54,17 +61,30 @@ class Arches(QObject):
         self._controls.fit.setEnabled(picture is not None)
         self._controls.canvas.show_arch(picture)
 
-    def _widths(self, case: Case, poses: Poses) -> tuple[tuple[str, tuple[float, float], tuple[float, float], float], ...]:
+    def have(self, case: Case, request: TeethRequest, landmarks: dict[int, dict[str, np.ndarray]]) -> None:
+        """The landmarks were found, or one was moved by hand: the widths are those of the measures."""
+        marks = {(quadrant + place, name): landmarks[quadrant + place][name] for quadrant in (10, 20, 30, 40) for _, place, name in WIDTHS
+                 if name in landmarks.get(quadrant + place, {})}
+        if marks.keys() != self._marks.keys() or any(not np.array_equal(point, self._marks[key]) for key, point in marks.items()):
+            self._case, self._marks = case, marks
+            self.show(case, request)
+
+    def _widths(self, case: Case, poses: Poses) -> tuple[ArchWidth, ...]:
+        """Between the landmarks where the teeth stand, and if each tooth stood across on the curve."""
         from engines.teeth import arch_form
 
         line = arch_form.curve(self._form)
         spots, made = arch_form.places(case, poses, self.jaw), []
-        quadrants = (10, 20) if self.jaw == "upper" else (40, 30)
-        for name, place in WIDTHS:
-            pair = [quadrant + place for quadrant in quadrants]
-            if all(number in spots for number in pair):
-                _, (right, left), _ = line.nearest(np.array([spots[number][:2] for number in pair]))
-                made.append((name, tuple(map(float, right)), tuple(map(float, left)), float(np.linalg.norm(left - right))))
+        for word, place, name in WIDTHS:
+            pair = [quadrant + place for quadrant in ((10, 20) if self.jaw == "upper" else (40, 30))]
+            if not all(number in spots and (number, name) in self._marks for number in pair):
+                continue
+            ends = np.array([poses[number][:3, :3] @ self._marks[number, name] + poses[number][:3, 3] for number in pair])
+            centres = np.array([spots[number][:2] for number in pair])
+            drawn = ends.copy()
+            drawn[:, :2] += line.nearest(centres)[1] - centres
+            now, then = (float(np.linalg.norm(rows[1] - rows[0])) for rows in (ends, drawn))
+            made.append(ArchWidth(word, tuple(map(float, ends[0, :2])), tuple(map(float, ends[1, :2])), now, None if abs(then - now) < SAME_MM else then))
         return tuple(made)
 
     def _choose_jaw(self, jaw: str) -> None:

@@ -65,6 +65,10 @@ class ContactList(QWidget):
         self.head.setText("Preparing contacts\N{HORIZONTAL ELLIPSIS}")
         self.note.setText("The shapes of all teeth are read once; after that contacts follow every move.")
 
+    def prepare(self, share: float) -> None:
+        """How much of that is done, 0 to 1."""
+        self.head.setText(f"Preparing contacts, {share:.0%}")
+
     def set_rows(self, rows: tuple[ContactRow, ...], tolerance_mm: float) -> None:
         """Deepest first. The chosen row stays chosen while its pair is there."""
         self.slider.set_value(tolerance_mm)

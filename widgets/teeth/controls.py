@@ -103,7 +103,7 @@ class Controls(QWidget):
                                       "How much of the way to the arch form the teeth go; 70 % was nearest to real aligned arches")
         self.fit = QPushButton("Fit teeth to the arch")
         self.fit.setObjectName("primary")
-        self.fit.setToolTip("Teeth on the curve, in contact, without overlap, with the least movement. Locked teeth stay (F)")
+        self.fit.setToolTip("Teeth from where they stand now to the curve, in contact, without overlap, with the least movement. Locked teeth stay (F)")
         self.fit.clicked.connect(lambda: self.asked.emit("fit"))
         self.fitted = Caption("", tokens.CAPTION_PX, "muted")
         self.fitted.setWordWrap(True)

@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPen, QPolygonF
 
+from engines.teeth.editing import is_pair, mirrored
 from widgets import paint, tokens
 from widgets.teeth.gizmo import AXES, TURNS, Drag, Handle, group_frame, handles, under
 from widgets.teeth.scene import TeethScene, jaw_of
@@ -32,6 +33,7 @@ class GizmoLayer(Layer):
         self._hot: str | None = None
         self._drag: Drag | None = None
         self._before: dict[int, np.ndarray] = {}
+        self._frames: tuple[np.ndarray, ...] | None = None  # of a mirror pair, at the press
         self._mouse = QPointF()
 
     def numbers(self) -> tuple[int, ...]:
@@ -44,7 +46,8 @@ class GizmoLayer(Layer):
         numbers = self.numbers()
         if not numbers or not self.enabled:
             return None
-        return group_frame([self.scene.opening(jaw_of(number)) @ self.scene.frame(number) for number in numbers])
+        frames = [self.scene.opening(jaw_of(number)) @ self.scene.frame(number) for number in numbers]
+        return group_frame(frames[:1] if is_pair(numbers) else frames)  # the other one of a pair moves as the mirror image of the first
 
     @property
     def dragging(self) -> bool:
@@ -62,6 +65,7 @@ class GizmoLayer(Layer):
             return False
         self._drag, self._hot, self._mouse = Drag(kind, frame, seen.camera, seen.size, at.x(), at.y()), kind, at
         self._before = {number: self.scene.poses[number] for number in self.numbers()}
+        self._frames = tuple(map(self.scene.frame, self._before)) if is_pair(self._before) else None
         self.signals.drag_started.emit(self.numbers()[0], kind)
         return True
 
@@ -72,7 +76,11 @@ class GizmoLayer(Layer):
         amount = self._drag.to(self._mouse.x(), self._mouse.y(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         first = next(iter(self._before))
         delta = self._closed(first, self._drag.matrix())
-        self.scene.set_poses({number: self._closed(number, self._drag.matrix()) @ pose for number, pose in self._before.items()})
+        moved = {number: self._closed(number, self._drag.matrix()) @ pose for number, pose in self._before.items()}
+        if self._frames is not None:
+            second = next(number for number in self._before if number != first)
+            moved[second] = mirrored(*self._frames, delta) @ self._before[second]
+        self.scene.set_poses(moved)
         self.signals.dragged.emit(first, delta, self._drag.kind, amount)
 
     def release(self, event: QMouseEvent, seen: Seen) -> None:

@@ -10,11 +10,13 @@ from widgets import tokens
 from widgets.paint import Caption, color, font
 from widgets.teeth.words import KINDS, numbered, signed
 
+HINT = "Millimetres and degrees in each tooth's own axes. Double click to type."
 HEADS = ("Mes", "Buc", "Ext", "Tip", "Torq", "Rot")
 
 
 class _Model(QAbstractTableModel):
     edited = Signal(int, str, float)
+    refused = Signal(str)  # why a typed cell was not taken
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -70,9 +72,14 @@ class _Model(QAbstractTableModel):
         number, field = self.numbers[index.row()], KINDS[index.column()][0]
         try:
             typed = float(str(value).replace(",", ".").replace("\N{MINUS SIGN}", "-"))
-            Move(**{field: typed})
         except ValueError:
-            return False  # the cell shows what still holds
+            self.refused.emit(f"\N{LEFT DOUBLE QUOTATION MARK}{value}\N{RIGHT DOUBLE QUOTATION MARK} is no number: the cell shows what still holds.")
+            return False
+        try:
+            Move(**{field: typed})
+        except ValueError as error:
+            self.refused.emit(f"{typed:g} is too much ({error}): the cell shows what still holds.")
+            return False
         self.edited.emit(number, field, typed)
         return True
 
@@ -99,12 +106,18 @@ class MovementTable(QWidget):
         self.view.verticalHeader().setFixedWidth(38)
         column = QVBoxLayout(self)
         column.setContentsMargins(tokens.SPACE_S, tokens.SPACE_S, tokens.SPACE_S, tokens.SPACE_S)
-        head = Caption("Millimetres and degrees in each tooth's own axes. Double click to type.", tokens.CAPTION_PX, "muted")
-        head.setWordWrap(True)
-        column.addWidget(head)
+        self.head = Caption(HINT, tokens.CAPTION_PX, "muted")
+        self.head.setWordWrap(True)
+        column.addWidget(self.head)
         column.addWidget(self.view, 1)
         self.model.edited.connect(self.edited)
+        self.model.refused.connect(lambda words: self._say(words, "warn"))
         self.view.selectionModel().currentChanged.connect(lambda index, _: index.isValid() and self.picked.emit(self.model.numbers[index.row()]))
 
+    def _say(self, words: str, ink: str) -> None:
+        self.head.set_ink(ink)
+        self.head.setText(words)
+
     def show_plan(self, numbers: tuple[int, ...], plan: Plan, notation: str) -> None:
+        self._say(HINT, "muted")
         self.model.show(numbers, plan, notation)

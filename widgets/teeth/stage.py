@@ -39,11 +39,11 @@ TURNS = {"mesial": "rotation", "buccal": "torque", "extrusion": "tip"}  # the sa
 
 class Stage(QWidget):
     """`show_case`, then `show_poses` for every change. `picked(number, add)`, `drag_started`, `dragged([4, 4])`, `drag_ended` from the picture,
-    `nudged(field, steps)` from the keys, `touched([3])` and `stroked([N, 3])` while a strip wants points, `asked(word)` from the toolbar."""
+    `nudged(field, steps)` from the keys, `touched([3])` and `stroked([N] teeth, [N, 3])` while a strip wants points, `asked(word)` from the toolbar."""
 
     picked = Signal(int, bool)
     drag_started, drag_ended = Signal(), Signal()
-    dragged, touched, stroked = Signal(object), Signal(object), Signal(object)
+    dragged, touched, stroked = Signal(object), Signal(object), Signal(object, object)
     nudged = Signal(str, float)
     asked = Signal(str)
     landmark_moved = Signal(int, str, object)  # number, name, [3] at the start
@@ -137,7 +137,7 @@ class Stage(QWidget):
         self.view.dragged.connect(lambda number, delta, kind, amount: self.dragged.emit(np.asarray(delta, float)))
         self.view.drag_ended.connect(self._drag_ended)
         self.view.point_picked.connect(lambda number, point: self.touched.emit(np.asarray(point, float)))
-        self.view.stroked.connect(lambda numbers, points, ended: self.stroked.emit(np.asarray(points, float)) if ended else None)
+        self.view.stroked.connect(lambda numbers, points, ended: self.stroked.emit(numbers, np.asarray(points, float)) if ended else None)
         self.view.measured.connect(self._measured)
         self.view.marks.signals.moved.connect(self._mark_moved)
         self.view.jaws_changed.connect(self._say_jaws)
@@ -189,8 +189,8 @@ class Stage(QWidget):
             self.scene.move_gum(jaw, self._gums[jaw].moved(mine).vertices)
 
     def set_editable(self, on: bool) -> None:
-        """The gizmo shows where a drag would change the plan: at its end."""
-        self.view.gizmo.enabled = on and self.view.tools.tool == "select"
+        """The gizmo shows where a drag would change the plan: at its end, and not in front of landmarks."""
+        self.view.gizmo.enabled = on and self.view.tools.tool == "select" and not self.switches["landmarks"].isChecked()
         self.view.update()
 
     def show_selection(self, selected: tuple[int, ...], locked: tuple[int, ...], notation: str) -> None:
@@ -299,6 +299,7 @@ class Stage(QWidget):
         elif name == "landmarks":
             self.view.marks.draggable = state
             self._show_landmarks() if state else self.view.marks.set_marks()
+            self.moved.emit()
         elif name in ("ruler", "angle"):
             self._use_tool()
         else:

@@ -15,6 +15,7 @@ from engines.teeth.tasks import ContactsTask, ExactTask, ExportTask, FitTask, Oc
 from widgets.teeth.timeline import Lane
 
 PICTURE_PX = (1920, 1200)
+NAMED = 8  # teeth that a notice lists before it counts them
 WORDS = {"export": "Exporting", "fit": "Fitting", "stages": "Making stages", "overlay": "Laying the scan over"}
 
 
@@ -50,11 +51,17 @@ class Work(QObject):
     def _progress(self, ticket: int, share: float, text: str) -> None:
         if (kind := self._kind(ticket)) in WORDS:
             self.writing.emit(f"{WORDS[kind]}: {text}", share)
+        elif kind == "contacts":
+            self._workspace.contacts.prepare(share)
 
     def _over(self, ticket: int) -> None:
         if (kind := self._kind(ticket)) is not None:
             del self._tickets[kind]
-            self.writing.emit("", 0.0)
+            waiting = next((other for other in WORDS if other in self._tickets), None)
+            if waiting is None:
+                self.writing.emit("", 0.0)
+            elif kind in WORDS:  # the row stays for what still has to be done
+                self.writing.emit(f"{WORDS[waiting]}\N{HORIZONTAL ELLIPSIS}", 0.0)
 
     def _done(self, ticket: int, result: Any) -> None:
         kind = self._kind(ticket)
@@ -78,11 +85,18 @@ class Work(QObject):
         if request.case != self._document.request.case:
             return
         before = self._document.request.plan
+        if request.plan != before:  # teeth were moved meanwhile: from where they stand now, not over it
+            return self.fit()
         plan = replace(before.with_moves(moves), origin="arch-fit")
         jaw = self._workspace.arches.jaw
         of_jaw = {number: plan.move(number) for number in self._workspace.case.of(jaw)}
         most = max((move.distance_mm() for move in of_jaw.values()), default=0.0)
         words = f"{sum(plan.move(n) != before.move(n) for n in of_jaw)} teeth moved, at most {most:.1f} mm from the start."
+        placed = [number for number in of_jaw if before.move(number) not in (Move(), plan.move(number))]
+        if placed:
+            which = ", ".join(map(str, placed)) if len(placed) <= NAMED else f"{len(placed)} teeth"
+            self.noticed.emit("info", f"The fit began where the teeth stood and moved again what had been placed before: {which}.",
+                              "Lock teeth (L) that should stay; Ctrl+Z goes back.")
         self._workspace.controls.fitted.setText(" ".join((words, *notes)))
         self.worked.emit(" ".join((words, *notes)))
         self._workspace.edit(plan, "arch fit")
@@ -95,8 +109,9 @@ class Work(QObject):
             self.noticed.emit("info", "Nothing moves yet, so there are no stages.", "Move teeth, or fit them to the arch, first.")
 
     def _have_stages(self, staging: Any, request: TeethRequest) -> None:
-        if (request.case, request.plan, request.limits) != (self._document.request.case, self._document.request.plan, self._document.request.limits):
-            return
+        now = self._document.request
+        if (request.case, request.plan, request.limits) != (now.case, now.plan, now.limits):
+            return self.make_stages() if request.case == now.case and now.plan.moves else None  # of the plan that was meant, as it is now
         self.staging, self._staged = staging, request
         lanes = tuple(Lane(jaw.capitalize(), tuple(span for span in staging.row(jaw).values() if span)) for jaw in ("upper", "lower"))
         self._workspace.stage.timeline.set_lanes(staging.count, lanes)

@@ -26,6 +26,7 @@ from widgets.teeth.movement_table import MovementTable
 from widgets.teeth.opening import Opening
 from widgets.teeth.proposals import Proposals
 from widgets.teeth.propose_panel import Settings
+from widgets.teeth.segmenting import Segmenting
 from widgets.teeth.stage import Stage
 from widgets.teeth.tooth_panel import ToothPanel
 from widgets.teeth.work import Work
@@ -44,6 +45,7 @@ class TeethWorkspace(QWidget):
     worked = Signal(str)
     kept_changed = Signal()
     writing = Signal(str, float)
+    switched = Signal(str, bool)  # a command that is on or off, however it came to be: its menu entry follows
 
     def __init__(self, document: Any, worker: Any, background: Any, samples: Path, weights: Path | None = None, parent: QWidget | None = None) -> None:
         """weights: the folder that the arrangement model ships in."""
@@ -59,7 +61,7 @@ class TeethWorkspace(QWidget):
         self.tooth, self.measures, self.contacts, self.table = ToothPanel(), MeasureList(), ContactList(), MovementTable()
         self.arches = Arches(self.controls, document, self)
         self.work = Work(self, document, background)
-        self.opening = Opening(self, document)
+        self.opening, self.segmenting = Opening(self, document), Segmenting(self, document)
         self.proposals = Proposals(self, document, background, weights)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -124,6 +126,8 @@ class TeethWorkspace(QWidget):
         self.stage.nudged.connect(self._nudge)
         self.stage.asked.connect(lambda word: self.submit() if word == "occlusion" else self.commands()[f"teeth.{word}"]())
         self.stage.moved.connect(self.show_place)
+        for name, button in self.stage.switches.items():
+            button.toggled.connect(lambda on, name=name: self.switched.emit(f"teeth.{name}", on))
         self.stage.landmark_moved.connect(self._set_landmark)
         controls.gum.changed.connect(lambda value: self.stage.set_gum_opacity(value / 100))
         controls.opening.changed.connect(self.stage.open_jaw)
@@ -132,11 +136,14 @@ class TeethWorkspace(QWidget):
         self.work.worked.connect(self.worked)
         self.work.writing.connect(self.writing)
         self.opening.noticed.connect(self.noticed)
+        self.segmenting.noticed.connect(self.noticed)
         for signal in ("noticed", "worked", "writing", "kept_changed"):
             getattr(self.proposals, signal).connect(getattr(self, signal))
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
+        for name, button in self.stage.switches.items():
+            self.switched.emit(f"teeth.{name}", button.isChecked())
         self.submit()
 
     def submit(self) -> None:
@@ -154,7 +161,7 @@ class TeethWorkspace(QWidget):
             "teeth.extract": lambda: self.edit(editing.toggled(self.plan, "extracted", self.selected), "extraction"),
             "teeth.reset": lambda: self.edit(editing.reset(self.plan, self.selected), "reset"),
             "teeth.propose": self.proposals.propose, "teeth.fit": self.work.fit, "teeth.stages": self.work.make_stages, "teeth.plans": self._other_plan,
-            "teeth.orient": self.opening.orient, "teeth.segment": self.opening.segment,
+            "teeth.orient": self.opening.orient, "teeth.segment": self.segmenting.start,
             "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan,
             "teeth.overlay": self.work.ask_overlay}
 
@@ -162,7 +169,7 @@ class TeethWorkspace(QWidget):
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
 
     def escape(self) -> bool:
-        if self.proposals.escape() or self.opening.escape() or self.stage.escape() or self.work.escape():
+        if self.proposals.escape() or self.opening.escape() or self.segmenting.escape() or self.stage.escape() or self.work.escape():
             return True
         if self.selected:
             self.select(())
@@ -295,8 +302,10 @@ class TeethWorkspace(QWidget):
                 if text not in self._told:
                     self.noticed.emit("warn", text, "")
             self._told = outcome.case.notices
+            self.segmenting.show_case()
         if outcome.measured:
             request = self._document.request
+            self.arches.have(outcome.case, request, outcome.landmarks)
             self.measures.set_rows(rows.measure_rows(outcome))
             if outcome.touched:
                 self.contacts.set_rows(rows.contact_rows(outcome, self._notation), request.tolerance_mm)

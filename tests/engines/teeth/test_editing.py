@@ -59,3 +59,26 @@ def test_reductions_add_up_and_end_at_zero():
 def test_nudges_are_a_tenth_of_a_millimetre_and_a_degree(case):
     plan = editing.nudged(case, editing.nudged(case, Plan(), (36,), "extrusion", -2), (36,), "tip", 1)
     assert plan.move(36) == Move(extrusion=-.2, tip=1)
+
+
+def test_a_drag_of_a_mirror_pair_gives_both_the_same_six_numbers(case):
+    plan = Plan()
+    before = poses_of(case, plan)
+    frame = case.teeth[13].frame
+    turn = np.eye(4)
+    turn[:3, :3] = moves.exp(np.deg2rad(7) * frame[:3, 2] + np.deg2rad(4) * frame[:3, 0])
+    turn[:3, 3] = frame[:3, 3] - turn[:3, :3] @ frame[:3, 3] + frame[:3, 0] * 1.2 + frame[:3, 1] * 0.5
+    pair = editing.dragged(case, before, plan, (13, 23), turn)
+    right, left = pair.move(13), pair.move(23)
+    for field in ("mesial", "buccal", "extrusion", "tip", "torque", "rotation"):
+        assert getattr(left, field) == pytest.approx(getattr(right, field), abs=1e-6)
+    assert right.mesial == pytest.approx(1.2, abs=1e-6)
+    together = editing.dragged(case, before, plan, (13, 12), turn)
+    assert together.move(12).distance_mm() > 0 and together.move(12) != together.move(13), "others move as one body"
+
+
+def test_a_plan_that_was_made_for_a_person_says_that_it_was_changed_by_hand(case):
+    made = Plan(origin="arch-fit")
+    assert editing.set_values(case, made, (11,), "buccal", 1.0).origin == "arch-fit" + editing.TOUCHED
+    assert editing.set_values(case, made, (11,), "buccal", 0.0).origin == "arch-fit"
+    assert editing.set_values(case, Plan(), (11,), "buccal", 1.0).origin == "by hand"

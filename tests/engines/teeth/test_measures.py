@@ -255,3 +255,12 @@ def test_new_poses_are_measured_within_15_ms(generated):
         measures.measure(generated, generated.reference)
         took.append(time.process_time() - start)
     assert min(took) < .015
+
+
+@pytest.mark.parametrize("move", [Move(mesial=2.0), Move(buccal=-3.0), Move(extrusion=1.5)])
+def test_shifting_teeth_leaves_every_tip_and_torque_as_it_is(generated, move):
+    before = values(generated)
+    after = values(generated, {n: moves.matrix(generated.teeth[n], move if n in (13, 12, 21) else Move()) for n in generated.teeth})
+    for key in before:
+        if key.startswith(("tip", "torque")):
+            assert after[key] == pytest.approx(before[key], abs=1e-9), key

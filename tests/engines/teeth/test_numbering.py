@@ -54,3 +54,9 @@ def test_palmer_places_letters_and_jaws():
     for name, which in (("P1_upper.stl", "upper"), ("maxilla.ply", "upper"), ("Unterkiefer.stl", "lower"), ("x_lowerjaw.stl", "lower"),
                         ("11.stl", None), ("upper_lower.stl", None)):
         assert numbering.jaw_of_name(name) == which
+
+
+def test_three_incisors_are_not_taken_for_universal_numbers_by_chance():
+    """11, 21 and 22 as Universal numbers are a canine and two teeth of the other jaw, and three places can fit those better."""
+    made = numbering.decide(["11", "21", "22"], {"11": np.array([-4.3, 1.0, 0.5]), "21": np.array([4.4, -1.5, 0.2]), "22": np.array([9.0, 5.5, 1.8])})
+    assert made.system == "fdi" and made.confidence <= 0.5

@@ -1,10 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 
 import resources
 from engines.job import EngineError
 from engines.teeth import samples
+from engines.teeth.contacts import ANTAGONIST, Contacts
 from engines.teeth.dentition import GENERATOR, PRESETS
 
 FOLDER = resources.path("samples", "teeth")
@@ -29,3 +31,10 @@ def test_what_is_no_sample_is_refused(tmp_path):
         (tmp_path / "crowding.json").write_text(text)
         with pytest.raises(EngineError, match="crowding.json is damaged"):
             samples.load("crowding", tmp_path)
+
+
+@pytest.mark.parametrize("name", samples.names())
+def test_no_front_tooth_of_a_sample_stands_inside_one_of_the_other_jaw(name):
+    case = samples.load(name, FOLDER)
+    front = case.with_teeth({number: tooth for number, tooth in case.teeth.items() if number % 10 < 4})
+    assert all(contact.depth_mm < .1 for contact in Contacts(front).measured({number: np.eye(4) for number in front.teeth}, (ANTAGONIST,)))

@@ -70,3 +70,17 @@ def test_a_scan_of_another_jaw_is_refused_and_a_cancelled_job_stops():
     job.cancelled = True
     with pytest.raises(Cancelled):
         superimpose(opened(), poses(), scan(poses(), np.eye(4)), job=job)
+
+
+def test_a_scan_that_ends_at_the_gum_says_nothing_of_the_bases_below_it():
+    planned = poses(n11=Move(buccal=1.5))
+    achieved = {**planned, 11: matrix(opened().teeth[11], Move(buccal=.7))}
+    parts = [opened().gums["upper"]]
+    for number, pose in achieved.items():
+        tooth = opened().teeth[number]
+        height = (tooth.mesh.vertices - tooth.frame[:3, 3]) @ tooth.frame[:3, 2]
+        parts.append(Mesh(tooth.mesh.vertices, tooth.mesh.faces[(height[tooth.mesh.faces] > np.quantile(height, .3)).all(1)]).moved(pose))
+    offsets = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    seen = Mesh(np.concatenate([part.vertices for part in parts]), np.concatenate([part.faces + k for part, k in zip(parts, offsets, strict=False)]))
+    made = superimpose(opened(), planned, seen)
+    assert made.teeth[11] > .5 and max(value for number, value in made.teeth.items() if number != 11) < .1
