@@ -80,9 +80,9 @@ def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return _unit(_gather(faces.ravel(), corners, len(vertices)))
 
 
-def coarse(fine: Surface, mesh_vertices: np.ndarray, mesh_faces: np.ndarray) -> Surface:
-    """The same surface with fewer triangles, for moving; itself where it is small already. Its colours stay those of the mesh's vertices."""
-    target = max(COARSE_FACES, int(len(mesh_faces) * COARSE_SHARE))
+def coarse(fine: Surface, mesh_vertices: np.ndarray, mesh_faces: np.ndarray, share: float = COARSE_SHARE) -> Surface:
+    """The same surface with about this share of its triangles, for moving; itself where it is small already. Its colours stay those of the mesh's vertices."""
+    target = max(COARSE_FACES, int(len(mesh_faces) * share))
     if len(mesh_faces) <= target * 1.15:
         return fine
     thin_already = len(mesh_faces) > HEAVY_FACES

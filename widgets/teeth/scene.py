@@ -13,11 +13,12 @@ import numpy as np
 from engines.teeth import fdi
 from engines.teeth.mesh import Mesh
 from widgets import tokens
-from widgets.surface import HEAVY_FACES, Body, Surface, coarse, reshaped, smooth_normals, surface, thinned
+from widgets.surface import COARSE_SHARE, HEAVY_FACES, Body, Surface, coarse, reshaped, smooth_normals, surface, thinned
 from widgets.teeth import shading
 
 JAWS = ("upper", "lower")
 HINGE_BACK_MM, HINGE_UP_MM = 32.0, 38.0  # of the jaw joint, from the last tooth's back and the occlusal plane
+GUM_SHARE = 0.4  # of its triangles while things move: it is bent, and large triangles would fold at the margins
 MOVED_MM = 0.02  # a tooth that moved less has no ghost
 SELECTED, LOCKED = 0.12, 0.4  # shares of tint
 GHOST_OPACITY = 0.3
@@ -214,8 +215,8 @@ class TeethScene:
         """Makes one more form for moving; False when none is missing."""
         for key, fine in self._surfaces.items():
             if key not in self._coarse:
-                mesh = self.meshes[key] if isinstance(key, int) else self._gums[key]
-                self._coarse[key] = _COARSE.get(fine) or coarse(fine, mesh.vertices, mesh.faces)
+                mesh, share = (self.meshes[key], COARSE_SHARE) if isinstance(key, int) else (self._gums[key], GUM_SHARE)
+                self._coarse[key] = _COARSE.get(fine) or coarse(fine, mesh.vertices, mesh.faces, share)
                 _COARSE[fine] = self._coarse[key]
                 return True
         return False
