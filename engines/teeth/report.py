@@ -92,7 +92,7 @@ def _stages(content: Content, style: Any) -> list:
         row = staging.row(which)
         if row:
             waits = {wait.number: wait.stages for wait in staging.waits}
-            made.append(style.together([style.text(f"{TITLES[which]}: {staging.jaw_count(which)} stages", "small head"),
+            made.append(style.together([style.text(f"{TITLES[which]}: {staging.jaw_count(which)} stage{'s' * (staging.jaw_count(which) != 1)}", "small head"),
                                         Chart(row, waits, max(staging.count, 1), style.face, ACCENT, INK, QUIET), style.space(3)]))
     if staging.waits:
         told = "; ".join(f"{w.number} waits {len(w.stages)} {'stages' if len(w.stages) > 1 else 'stage'} for {w.behind}" for w in staging.waits)

@@ -115,7 +115,7 @@ class Work(QObject):
         self.staging, self._staged = staging, request
         lanes = tuple(Lane(jaw.capitalize(), tuple(span for span in staging.row(jaw).values() if span)) for jaw in ("upper", "lower"))
         self._workspace.stage.timeline.set_lanes(staging.count, lanes)
-        words = f"{staging.count} stages: upper {staging.jaw_count('upper')}, lower {staging.jaw_count('lower')}."
+        words = f"{staging.count} stage{'s' * (staging.count != 1)}: upper {staging.jaw_count('upper')}, lower {staging.jaw_count('lower')}."
         self._workspace.controls.staged.setText(" ".join((words, *staging.warnings)))
         self.worked.emit(words)
         self._workspace.show_place()
