@@ -1,6 +1,6 @@
 """What a GAN training shows: numpy and plain numbers, so that a window needs no torch."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -70,4 +70,3 @@ class GanOutcome:
     timesteps: tuple[float, float] = (0.0, 0.0)  # the noise interval in timesteps of the score model in use
     lam: float = 0.0  # in force now
     freq: int = 1
-    notices: tuple[tuple[str, str], ...] = field(default_factory=tuple)  # text, remedy; each is told once
