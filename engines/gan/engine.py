@@ -37,7 +37,7 @@ class GanEngine:
             lab.rewind(play.at)
         elif play.action == "step":
             lab.train(run.iteration + play.count)
-        elif play.action == "train":
+        elif play.action in ("train", "again"):
             self._train(play, lab, job)
         if play.action != "look":
             if run.finished() and run.history[0][-1].step < run.iteration:
@@ -54,12 +54,12 @@ class GanEngine:
     def _prepared(self, play: Play) -> Lab:
         request = play.request
         same = self._lab is not None and self._lab.run.request.structure() == request.structure()
-        if not same or play.action == "reset":
+        if not same or play.action in ("reset", "again"):
             if self._lab is not None and not same:
                 self._save(self._lab)
             self._lab = Lab(request, self._file(request))
             self._scene = self._scene if self._scene is not None and same else self._seen()
-            if play.action != "reset":
+            if play.action not in ("reset", "again"):
                 with suppress(EngineError):  # a kept training that will not do is begun anew
                     self._lab.resume()
         self._lab.run.request = request

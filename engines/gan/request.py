@@ -96,7 +96,8 @@ class Play:
     """What the window sends to its engine: the request and what to do with it.
 
     action "look" shows where the training stands, "train" goes on to the last step, "step" takes `count` steps, "rewind" goes back to the last
-    checkpoint at or before step `at`, "reset" begins anew. `field` and `arrows` ask for the discriminator's field and for L_score's gradient.
+    checkpoint at or before step `at`, "reset" begins anew, "again" does that and trains. `field` and `arrows` ask for the discriminator's field
+    and for L_score's gradient.
     """
 
     request: GanRequest
