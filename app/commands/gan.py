@@ -13,6 +13,7 @@ from engines.job import EngineError, Job
 
 DEFAULT, SMART = GanRequest(), Smart()
 PAPER = Smart(freq=8)  # lambda 0.1, timesteps 25 to 35, every 8th step: the row of most of the paper's data sets
+EVERY_STEP = Smart(freq=1)
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -25,7 +26,7 @@ def add_parsers(subparsers: Any) -> None:
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets a checkpoint and the curves of every seed, and the table")
     train.set_defaults(run=train_gan)
 
-    evaluate = verbs(subparsers, "evaluate").add_parser("gan", help="plain, the paper's setting and yours over fresh seeds: mean and spread")
+    evaluate = verbs(subparsers, "evaluate").add_parser("gan", help="plain, the paper's setting, every step, and yours over fresh seeds: mean and spread")
     _add_training(evaluate)
     evaluate.add_argument("--seeds", type=_whole_numbers, default=FRESH, metavar="N,N,...", help=f"default {','.join(map(str, FRESH))}")
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="keeps checkpoints there, so that it resumes, and table.csv")
@@ -47,6 +48,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     for name, words, text in (("lam-schedule", LAM_SCHEDULES, "lambda over the run"), ("freq-schedule", FREQ_SCHEDULES, "freq over the run"),
                               ("reach", REACHES, "which samples are pulled: all, or off: those harder to denoise than real ones")):
         parser.add_argument(f"--{name}", choices=words, default=words[0], help=f"{text}; default {words[0]}, the paper's")
+    parser.add_argument("--limit", type=float, default=SMART.limit, metavar="X",
+                        help="no sample is pulled harder than X times the discriminator's median push; 0, the default and the paper's: no limit")
     parser.add_argument("--balance", type=float, default=SMART.balance, metavar="X", help="0: all modes pull alike; 1: full ones less, empty ones more")
     for name, text in (("steps", "of a run"), ("batch", "samples a step")):
         parser.add_argument(f"--{name}", type=int, default=getattr(DEFAULT, name), metavar="N", help=f"{text}, default {getattr(DEFAULT, name)}")
@@ -73,7 +76,7 @@ def request_of(args: argparse.Namespace) -> GanRequest:
         from engines.gan.drawing import read_points
 
         data, drawing = "drawing", read_points(Path(data))
-    smart = Smart(args.lam, *args.sigma, args.freq, args.gradient, args.lam_schedule, args.freq_schedule, args.reach, args.balance)
+    smart = Smart(args.lam, *args.sigma, args.freq, args.gradient, args.lam_schedule, args.freq_schedule, args.reach, args.limit, args.balance)
     return GanRequest(data, drawing, args.seeds[0], args.batch, args.steps, args.rate_g, args.rate_d, args.r1, getattr(args, "smart", "on") == "on", smart)
 
 
@@ -94,9 +97,9 @@ def train_gan(args: argparse.Namespace, job: Job) -> dict[str, Any]:
 
 
 def evaluate_gan(args: argparse.Namespace, job: Job) -> dict[str, Any]:
-    """Plain, the paper's setting and the given one, trained beside one another on each seed."""
+    """Plain, the paper's setting, the same at every step and the given one, trained beside one another on each seed."""
     request, results = request_of(args), []
-    arms = {"plain": None, "paper": PAPER} | ({} if request.smart == PAPER else {"given": request.smart})
+    arms = {"plain": None, "paper": PAPER, "freq 1": EVERY_STEP} | ({} if request.smart in (PAPER, EVERY_STEP) else {"given": request.smart})
     for k, seed in enumerate(args.seeds):
         file = args.out and args.out / f"seed-{seed}.safetensors"
         result, _ = train_seed(replace(request, seed=seed), job, tuple(arms.values()), file, done=k, total=len(args.seeds))

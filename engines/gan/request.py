@@ -16,7 +16,7 @@ FEWEST, MOST = 10, 5000  # points of a drawing
 STRUCTURAL = ("data", "drawing", "seed", "batch", "twin")  # a change of these starts a training anew; all others act while it runs
 NO_REQUEST = "Use a file that Vernier saved."
 LIMITS = {"seed": (0, 2**32 - 1), "batch": (16, 4096), "steps": (1, 1_000_000), "rate_g": (1e-6, 1.0), "rate_d": (1e-6, 1.0), "r1": (0.0, 100.0)}
-SMART_LIMITS = {"lam": (0.0, 10.0), "sigma_low": (0.01, 0.999), "sigma_high": (0.01, 0.999), "freq": (1, 1000), "balance": (0.0, 1.0)}
+SMART_LIMITS = {"lam": (0.0, 10.0), "sigma_low": (0.01, 0.999), "sigma_high": (0.01, 0.999), "freq": (1, 1000), "limit": (0.0, 100.0), "balance": (0.0, 1.0)}
 WHOLE = ("seed", "batch", "steps", "freq")
 
 
@@ -32,6 +32,7 @@ class Smart:
     lam_schedule: str = "constant"  # "late": nothing in the first half, then rising; "fading": falling to nothing. Not in the paper
     freq_schedule: str = "constant"  # "denser": from every freq-th step to every step. Not in the paper
     reach: str = "all"  # "off": only samples that are harder to denoise than real ones are pulled. Not in the paper
+    limit: float = 0.0  # no sample is pulled harder than so many times the median push of the discriminator; 0: no limit. Not in the paper
     balance: float = 0.0  # 0: every sample is pulled alike; 1: one of a full mode less, of an empty one more. Not in the paper
 
     def __post_init__(self) -> None:

@@ -72,6 +72,16 @@ def pull(model: Score, x_0: Tensor, eps: Tensor, t: Tensor, c: Tensor | None = N
     return found, losses.detach()
 
 
+def limited(found: Tensor, push: Tensor, limit: float) -> Tensor:
+    """The pull `found` with every sample's held to `limit` times the median length of `push`, the adversarial gradient; [B, ...] each.
+
+    Not in the paper. Between two modes d eps_theta/dx is large, and a few such samples would drown what the discriminator says in Adam's averages.
+    """
+    shape = (-1, *[1] * (found.dim() - 1))
+    most = limit * push.flatten(1).norm(dim=1).median()
+    return found * (most / found.flatten(1).norm(dim=1).clamp(min=1e-30)).clamp(max=1.0).view(shape)
+
+
 def ordinary(model: Score, real: Tensor, eps: Tensor, t: Tensor, c: Tensor | None = None) -> Tensor:
     """What L_score is at most for QUANTILE of the real samples, a scalar: the bound of reach "off", not in the paper."""
     with torch.no_grad():

@@ -104,7 +104,7 @@ class Run:
         weights = self._weights(k, fake, arm.balance) if arm.balance else None
         found, losses = smart.pull(self.data, fake, draw.eps, t, gradient=arm.gradient, weights=weights, bound=bound)
         self.score[k] = losses.mean()
-        push.add_(found, alpha=lam)
+        push.add_(smart.limited(lam * found, push, arm.limit) if arm.limit else lam * found)
 
     def times(self, arm: Smart, u: Tensor) -> Tensor:
         """Timesteps, uniform in the arm's noise interval, from u in 0..1."""

@@ -26,6 +26,7 @@ SIGMA_LOW = Scale(0.01, 0.95, SMART.sigma_low, 0.03, 2, log=True, sane=(0.03, 0.
                   reason="Very small noise sees only what is close; large noise melts the modes into one.")
 SIGMA_HIGH = Scale(0.01, 0.95, SMART.sigma_high, 0.03, 2, log=True, sane=(0.03, 0.3), ticks=((SMART.sigma_high, "paper"),), reason=SIGMA_LOW.reason)
 FREQ = Scale(1, 32, SMART.freq, unit="steps", ticks=((1, "each"), (8, "paper")))
+LIMIT = Scale(0, 5, SMART.limit, 0.25, 2, ticks=((0.0, "none"), (1.0, "1")))
 BALANCE = Scale(0, 1, SMART.balance, 0.05, 2, ticks=((0.0, "off"),))
 RATE = Scale(1e-5, 1e-1, FIRST.rate_g, 0.1, 1, log=True, sane=(1e-5, 5e-3), reason="Above about 0.005 a twin may run away: it is stopped and put back.")
 R1 = Scale(1e-4, 10.0, FIRST.r1, 0.1, 1, log=True, ends=("off", ""), ticks=((FIRST.r1, ""),))
@@ -33,8 +34,8 @@ STEPS = Scale(1000, 30_000, FIRST.steps, 500, unit="steps", ticks=((6000, "6,000
 BATCH = Scale(32, 1024, FIRST.batch, 32, unit="samples", ticks=((256, "256"),))
 MEASURES = (("off", "Off the manifold (%)", 100, "Share of generated points farther than four standard deviations from every centre: lower is better"),
             ("modes", "Modes covered", 1, "Modes that hold at least a tenth of their fair share of the points: more is better"),
-            ("kl", "KL of the modes", 1, "How unevenly the modes are filled, in nats: 0 is even"),
-            ("width", "Width of the modes", 1, "Spread of the on-manifold points against the data's: 1 is right, below 1 they have shrunk"),
+            ("kl", "KL of modes", 1, "How unevenly the modes are filled, in nats: 0 is even"),
+            ("width", "Width of modes", 1, "Spread of the on-manifold points against the data's: 1 is right, below 1 they have shrunk"),
             ("mmd", "MMD\N{SUPERSCRIPT TWO} (\N{MULTIPLICATION SIGN} 1000)", 1000,
              "Squared maximum mean discrepancy, kernels of width .05, .2, .5: 0 is right"))
 

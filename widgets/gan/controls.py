@@ -90,7 +90,9 @@ class Controls(QScrollArea):
         for name, word, rows in (("reach", "Who is pulled", catalog.REACH_ROWS), ("lam_schedule", f"{LAMBDA} over the run", catalog.LAM_ROWS),
                                  ("freq_schedule", "How often over the run", catalog.FREQ_ROWS), ("gradient", "Gradient", catalog.GRADIENT_ROWS)):
             section.add(Caption(word, tokens.BODY_PX, "muted"), self._chips(name, word, rows, len(rows)))
-        section.add(self._slider("balance", "Balance of modes", catalog.BALANCE,
+        section.add(self._slider("limit", "Limit of a pull", catalog.LIMIT,
+                                 "No sample is pulled harder than so many times what the discriminator pushes at the median. 0: no limit. Ours.", True),
+                    self._slider("balance", "Balance of modes", catalog.BALANCE,
                                  "0: every sample is pulled alike. 1: samples of a full mode are pulled less, of an empty one more. Ours.", True))
         return section
 

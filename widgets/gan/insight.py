@@ -12,7 +12,7 @@ from widgets.paint import Caption, font
 from widgets.plots import Plot
 from widgets.tabs import Tabs
 
-WIDTH_PX, PLOT_PX = 320, 104
+WIDTH_PX, PLOT_PX, NUMBER_PX = 320, 104, 54
 
 
 class Numbers(QWidget):
@@ -31,14 +31,14 @@ class Numbers(QWidget):
             head.setAlignment(Qt.AlignmentFlag.AlignRight)
             grid.addWidget(head, 0, k + 1)
         for row, (name, title, _, tip) in enumerate(catalog.MEASURES, 1):
-            label = Caption(title.removesuffix(" (%)"), tokens.BODY_PX, "muted")
+            label = Caption(title.removesuffix(" (%)").replace("Off the manifold", "Off manifold"), tokens.CAPTION_PX, "muted")
             label.setToolTip(tip)
             grid.addWidget(label, row, 0)
             for k, ink in enumerate((*INKS, "muted")):
-                cell = self.cells[name, k] = Caption("", tokens.BODY_PX, ink)
-                cell.setFont(font())
+                cell = self.cells[name, k] = Caption("", tokens.CAPTION_PX, ink)
+                cell.setFont(font(tokens.CAPTION_PX))
                 cell.setAlignment(Qt.AlignmentFlag.AlignRight)
-                cell.setMinimumWidth(52)
+                cell.setFixedWidth(NUMBER_PX)
                 cell.setToolTip(tip)
                 grid.addWidget(cell, row, k + 1)
 

@@ -7,12 +7,13 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from engines.gan.outcome import Scene, Twin
 from widgets import tokens
+from widgets.notice_bar import Elided
 from widgets.paint import Caption, color, font
 
 TINT, SHADE = 0.30, 0.85  # strongest share of the discriminator's colour, and of the density's grey
 ARROW, HALF = 0.16, 4.0  # longest arrow in data units; the gradient at which one is half as long
 HEAD = 0.35
-DOT_PX, REAL_PX, OFF_PX = 4, 2, 5
+DOT_PX, REAL_PX, OFF_PX = 4, 2, 4
 
 
 class Plane(QWidget):
@@ -29,6 +30,9 @@ class Plane(QWidget):
         self._twin: Twin | None = None
         letter = Caption(title, tokens.SECTION_PX, ink, semibold=True)
         self.word, self.share = Caption(word, tokens.BODY_PX, "text"), Caption("", tokens.BODY_PX, "text", semibold=True)
+        self.about = Elided()
+        self.about.setObjectName("caption")
+        self.about.setIndent(tokens.SPACE_XS)
         self.share.setFont(font(tokens.BODY_PX, semibold=True))
         self.share.setToolTip("Share of the points that lie off the manifold, and how many modes are covered")
         head = QHBoxLayout()
@@ -37,11 +41,12 @@ class Plane(QWidget):
         head.addWidget(letter)
         head.addWidget(self.word, 1)
         head.addWidget(self.share)
-        self.word.setMinimumWidth(1)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(tokens.SPACE_XS)
+        self._column.setSpacing(0)
         self._column.addLayout(head)
+        self._column.addWidget(self.about)
+        self._column.addSpacing(tokens.SPACE_XS)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(200, 220)
 
@@ -85,7 +90,8 @@ class Plane(QWidget):
         self._paint_ground()
         self._paint_arrows()
         last = twin.history[-1] if twin.history else None
-        self.share.setText("stopped" if twin.stopped else f"{twin.off.mean():.0%} off" + (f"   {last.modes} of {last.of_modes}" if last else ""))
+        covered = f" \N{MIDDLE DOT} {last.modes} of {last.of_modes} modes" if last else ""
+        self.share.setText("stopped" if twin.stopped else f"{twin.off.mean():.0%} off{covered}")
         self.share.set_ink("bad" if twin.stopped else "text")
 
     def set_layers(self, layers: set[str]) -> None:
@@ -95,11 +101,11 @@ class Plane(QWidget):
 
     def _dress(self) -> None:
         """Colours of the theme, and what does not change from step to step."""
-        self._view.setBackground(color("window"))
+        self._view.setBackground(color("panel"))
         self._real.setVisible("real" in self.layers)
         self._real.setData(self._scene.points[:, 0], self._scene.points[:, 1], brush=color("muted", 0.55))
         self._on.setBrush(color(self._ink, 0.85))
-        self._off.setBrush(color("bad", 0.9))
+        self._off.setBrush(color("bad", 0.75))
         self._paint_ground()
         if self._twin is not None:
             self.show_twin(self._twin)

@@ -13,7 +13,6 @@ from widgets.gan.curves import curves_of
 from widgets.gan.pad import Pad
 from widgets.gan.plane import Plane
 from widgets.gan.timeline import Timeline
-from widgets.job_row import spoken
 from widgets.paint import Caption, font
 from widgets.plots import Plot
 
@@ -132,9 +131,11 @@ class Stage(QWidget):
         smart = request.smart
         often = "every step" if smart.freq == 1 else f"every {smart.freq} steps"
         ours = [word for word, on in (("stopped gradient", smart.gradient == "stop"), ("odd ones only", smart.reach == "off"),
-                                      (smart.lam_schedule, smart.lam_schedule != "constant"), ("balanced", smart.balance > 0)) if on]
-        self.planes[1].word.setText(", ".join([f"SMaRt  {catalog.LAMBDA} {smart.lam:.3g}", often, *ours]))
-        self.planes[1].word.setToolTip(self.planes[1].word.text())
+                                      (smart.lam_schedule, smart.lam_schedule != "constant"),
+                                      (f"limit {smart.limit:g}", smart.limit > 0), ("balanced", smart.balance > 0)) if on]
+        self.planes[0].about.set_full("the same weights and samples, no regulariser")
+        self.planes[1].about.set_full(", ".join([f"{catalog.LAMBDA} {smart.lam:.3g}", f"{catalog.SIGMA} {smart.sigma_low:.2g} to {smart.sigma_high:.2g}",
+                                                 often, *ours]))
 
     def show_outcome(self, outcome: GanOutcome, playing: bool) -> None:
         for k, plane in enumerate(self.planes):
@@ -143,8 +144,7 @@ class Stage(QWidget):
                 plane.show_scene(outcome.scene)
                 plane.show_twin(outcome.twins[k])
         self.timeline.show_step(outcome.step, outcome.request.steps, outcome.checkpoints)
-        left = (outcome.request.steps - outcome.step) * outcome.ms_per_step / 1000
-        speed = "" if not playing or math.isnan(left) else f"  \N{MIDDLE DOT}  {outcome.ms_per_step:.0f} ms a step, {spoken(left)} left"
+        speed = "" if not playing or math.isnan(outcome.ms_per_step) else f"  \N{MIDDLE DOT}  {outcome.ms_per_step:.0f} ms a step"
         self.count.setText(f"step {outcome.step:,} of {outcome.request.steps:,}{speed}")
         for plot, (name, _, factor, _) in zip(self.plots, catalog.MEASURES, strict=False):
             curves = curves_of(outcome, name, factor)

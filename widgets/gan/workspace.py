@@ -220,7 +220,7 @@ class GanWorkspace(QWidget):
 
     def _run_seeds(self, count: int) -> None:
         request = self._document.request
-        words = f"{catalog.DATA_WORDS[request.data]}, {request.steps:,} steps, {self.stage.planes[1].word.text()}"
+        words = f"{catalog.DATA_WORDS[request.data]}, {request.steps:,} steps, {self.stage.planes[1].about.full()}"
         seeds = tuple(FRESH[0] + k for k in range(count))
         self.insight.seeds.begin(f"{words}. Seeds {seeds[0]} to {seeds[-1]}; the mean of the last five looks at 10,000 points.")
         self._ticket = self._background.submit(SeedsTask(request, seeds))

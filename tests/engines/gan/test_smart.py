@@ -107,6 +107,12 @@ def test_a_bound_leaves_ordinary_samples_alone_and_weights_scale_the_others():
     assert torch.allclose(twice[0], 2 * free[0]) and twice[1].abs().max() == 0
 
 
+def test_no_sample_is_pulled_harder_than_the_limit_and_gentle_pulls_stay_as_they_are():
+    found, push = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0], [9.0, 0.0]])
+    held = smart.limited(found, push, 0.5)  # the median push is 2
+    assert torch.allclose(held, torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
+
+
 def test_only_every_freq_th_iteration_is_regularised():
     assert [n for n in range(20) if smart.due(n, 8)] == [0, 8, 16]
     assert all(smart.due(n, 1) for n in range(5))
