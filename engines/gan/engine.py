@@ -16,7 +16,7 @@ from engines.gan.toys import REACH
 from engines.job import Cancelled, EngineError, Job
 
 PREVIEW_S, SAVE_S = 0.1, 15.0
-POINTS, FIELD, TAILS = 1500, 40, 90  # generated points shown, cells of the field a side, arrows
+POINTS, FIELD, TAILS = 1500, 48, 90  # generated points shown, cells of the field a side, arrows
 KEPT_FILES = 12  # trainings that are found again
 
 

@@ -47,7 +47,7 @@ class Twin:
 
 @dataclass(frozen=True)
 class Scene:
-    """What depends on the data alone: true points [N, 2], the density [R, R] relative to its peak, the picture's half width, 4 std."""
+    """What depends on the data alone: true points [N, 2], the density [R, R] relative to its peak over [-reach, reach]^2, 4 std."""
 
     data: str
     points: np.ndarray

@@ -16,9 +16,9 @@ from engines.diffusion.schedules import Schedule
 from engines.gan.request import GanRequest
 
 STD, DRAWN_STD = 0.02, 0.03
-REACH = 1.4  # the picture's half width
+REACH = 2.0  # half width of what pictures are worked out over: a little more than a window shows
 COMPONENTS = 400  # at most of a drawing: its score is worked out at every step
-GRID = 140  # cells a side of the density picture
+GRID = 200  # cells a side of the density picture
 
 
 @dataclass(frozen=True)

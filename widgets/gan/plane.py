@@ -10,6 +10,7 @@ from widgets import tokens
 from widgets.notice_bar import Elided
 from widgets.paint import Caption, color, font
 
+VIEW = 1.35  # half width of what is seen, in data units
 TINT, SHADE = 0.30, 0.85  # strongest share of the discriminator's colour, and of the density's grey
 ARROW, HALF = 0.16, 4.0  # longest arrow in data units; the gradient at which one is half as long
 HEAD = 0.35
@@ -78,7 +79,7 @@ class Plane(QWidget):
             self._build()
         if scene is not self._scene:
             self._scene = scene
-            self._view.setRange(xRange=(-scene.reach, scene.reach), yRange=(-scene.reach, scene.reach), padding=0)
+            self._view.setRange(xRange=(-VIEW, VIEW), yRange=(-VIEW, VIEW), padding=0)
             self._dress()
 
     def show_twin(self, twin: Twin) -> None:
