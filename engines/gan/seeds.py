@@ -48,11 +48,12 @@ class Table:
         return (statistics.fmean(values) if values else math.nan, statistics.stdev(values) if len(values) > 1 else math.nan)
 
     def to_dict(self) -> dict[str, Any]:
+        """For JSON, which knows no NaN: None stands for what cannot be said."""
         return {"seeds": [result.seed for result in self.results],
                 "arms": [{"arm": arm, "ran_away": sum(bool(result.stopped[k]) for result in self.results)} | {
-                    name: {"mean": self.summary(k, name)[0], "spread": self.summary(k, name)[1], "each": self.values(k, name)} for name in MEASURED}
+                    name: dict(zip(("mean", "spread"), map(_said, self.summary(k, name)), strict=True)) | {"each": self.values(k, name)} for name in MEASURED}
                     for k, arm in enumerate(self.arms)],
-                "ms_per_step": statistics.fmean(result.ms_per_step for result in self.results) if self.results else math.nan}
+                "ms_per_step": round(statistics.fmean(result.ms_per_step for result in self.results), 3) if self.results else None}
 
     def text(self) -> str:
         """For people: one line an arm."""
@@ -71,6 +72,10 @@ class Table:
             for arm, found, stopped in zip(self.arms, result.measures, result.stopped, strict=True):
                 writer.writerow([result.seed, arm, *(getattr(found, name) for name in MEASURED), stopped])
         return out.getvalue()
+
+
+def _said(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def spoken(name: str, mean: float, spread: float) -> str:

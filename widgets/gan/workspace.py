@@ -22,6 +22,8 @@ from widgets.gan.controls import Controls
 from widgets.gan.insight import Insight
 from widgets.gan.stage import Stage
 
+REST_MS = 600  # turns of the wheel and keys that follow each other within so long are one undo step
+
 
 class GanWorkspace(QWidget):
     """Workspace protocol: noticed, worked, kept_changed, writing; start, open_path, commands, escape, shows, stop_writing, kept, set_kept,
@@ -43,12 +45,16 @@ class GanWorkspace(QWidget):
         row.setSpacing(0)
         for part, stretch in ((self.controls, 0), (_hairline(), 0), (self.stage, 1), (_hairline(), 0), (self.insight, 0)):
             row.addWidget(part, stretch)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(document.end_gesture)
         self._connect()
         self._show_request(document.request)
 
     def _connect(self) -> None:
         self._document.changed.connect(self._on_request)
-        self.controls.proposed.connect(self._document.replace)
+        self.controls.proposed.connect(self._propose)
         self.controls.released.connect(self._document.end_gesture)
         self.controls.drawing_asked.connect(self._draw)
         self.stage.asked.connect(lambda name: self.commands()[f"gan.{name}"]())
@@ -191,26 +197,32 @@ class GanWorkspace(QWidget):
         self.controls.show_request(request)
         self.stage.show_request(request)
 
+    def _propose(self, request: GanRequest, text: str, gesture: str | None) -> None:
+        self._document.replace(request, text, gesture)
+        if gesture:
+            self._rest.start()
+
     def _on_request(self, request: GanRequest) -> None:
         self._show_request(request)
-        self._leave_pad()
         anew = self.outcome is not None and self.outcome.request.structure() != request.structure()
         if anew:
             self._stopped = ("", "")
         self._submit("train" if self.playing else "look")
 
     def _draw(self) -> None:
+        """The canvas, with the drawing there is."""
         request = self._document.request
         self.stage.pad.begin(request.drawing if request.data == "drawing" else ())
         self.stage.pages.setCurrentWidget(self.stage.pad)
 
     def _use_drawing(self, points: tuple[tuple[float, float], ...]) -> None:
-        self._document.replace(replace(self._document.request, data="drawing", drawing=points), "drawing")
         self._leave_pad()
+        self._document.replace(replace(self._document.request, data="drawing", drawing=points), "drawing")
         if not self.playing:
             self._toggle()
 
     def _leave_pad(self) -> None:
+        """Back to the generators."""
         self.stage.pages.setCurrentIndex(0)
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 
