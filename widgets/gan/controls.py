@@ -99,6 +99,7 @@ class Controls(QScrollArea):
     def _chips(self, name: str, word: str, rows: Any, columns: int) -> Chips:
         chips = self.chips[name] = Chips(word, rows, columns=columns)
         for button in chips.buttons.values():
+            button.setProperty("side", "" if name == "data" else "b")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click the space key still starts and pauses the training
         chips.changed.connect(lambda value: self._propose(name, value, word.lower()))
         return chips

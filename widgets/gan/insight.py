@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWi
 from engines.gan.outcome import GanOutcome, Measures
 from widgets import tokens
 from widgets.gan import catalog
-from widgets.gan.curves import INKS, curves_of
+from widgets.gan.curves import INKS, curves_of, draw
 from widgets.gan.seeds_page import SeedsPage
 from widgets.paint import Caption, font
 from widgets.plots import Plot
@@ -89,7 +89,7 @@ class Insight(QWidget):
         for name, plot in self.plots.items():
             factor = {key: scale for key, _, scale, _ in catalog.MEASURES}.get(name, 1)
             curves = curves_of(outcome, name, factor)
-            plot.set_curves(curves[1:] if name == "score" else curves, y_from_zero=name != "mmd")
+            draw(plot, curves[1:] if name == "score" else curves, y_from_zero=name != "mmd")
 
 
 def _scrolled(page: QWidget) -> QScrollArea:

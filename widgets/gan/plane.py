@@ -14,6 +14,7 @@ VIEW = 1.35  # half width of what is seen, in data units
 TINT, SHADE = 0.30, 0.85  # strongest share of the discriminator's colour, and of the density's grey
 ARROW, HALF = 0.16, 4.0  # longest arrow in data units; the gradient at which one is half as long
 HEAD = 0.35
+APART = 0.12
 DOT_PX, REAL_PX, OFF_PX = 4, 2, 4
 
 
@@ -123,7 +124,8 @@ class Plane(QWidget):
         import pyqtgraph as pg
 
         shown = "arrows" in self.layers and self._twin.arrows is not None and not self._twin.stopped
-        x, y = strokes(self._twin.tails, self._twin.arrows) if shown else (np.zeros(0), np.zeros(0))
+        apart = spread(self._twin.tails) if shown else np.zeros(0, int)
+        x, y = strokes(self._twin.tails[apart], self._twin.arrows[apart]) if shown else (np.zeros(0), np.zeros(0))
         self._arrows.setData(x, y, pen=pg.mkPen(color("text", 0.8), width=1.4))
 
     def changeEvent(self, event) -> None:  # noqa: N802
@@ -178,6 +180,11 @@ def enlarged(field: np.ndarray, side: int) -> np.ndarray:
     mix = np.zeros((side, len(field)), np.float32)
     mix[np.arange(side), low], mix[np.arange(side), low + 1] = 1 - (at - low), at - low
     return mix @ field @ mix.T
+
+
+def spread(tails: np.ndarray) -> np.ndarray:
+    """Which tails to draw, so that no two arrows start in one square of side APART: the points under them stay in sight."""
+    return np.unique(np.floor(tails / APART).astype(int), axis=0, return_index=True)[1]
 
 
 def strokes(tails: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

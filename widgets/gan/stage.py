@@ -9,7 +9,7 @@ from engines.gan.outcome import GanOutcome
 from engines.gan.request import GanRequest
 from widgets import tokens
 from widgets.gan import catalog
-from widgets.gan.curves import curves_of
+from widgets.gan.curves import curves_of, draw
 from widgets.gan.pad import Pad
 from widgets.gan.plane import Plane
 from widgets.gan.timeline import Timeline
@@ -145,11 +145,12 @@ class Stage(QWidget):
                 plane.show_twin(outcome.twins[k])
         self.timeline.show_step(outcome.step, outcome.request.steps, outcome.checkpoints)
         speed = "" if not playing or math.isnan(outcome.ms_per_step) else f"  \N{MIDDLE DOT}  {outcome.ms_per_step:.0f} ms a step"
+        speed = "  \N{MIDDLE DOT}  press Space" if outcome.step == 0 and not playing else speed
         self.count.setText(f"step {outcome.step:,} of {outcome.request.steps:,}{speed}")
         for plot, (name, _, factor, _) in zip(self.plots, catalog.MEASURES, strict=False):
             curves = curves_of(outcome, name, factor)
             if len(curves[0].x) != (len(plot.curves[0].x) if plot.curves else 0) or curves[0].x[-1] != plot.curves[0].x[-1]:
-                plot.set_curves(curves, y_from_zero=True)
+                draw(plot, curves)
 
     def changeEvent(self, event) -> None:  # noqa: N802
         if event.type() == event.Type.PaletteChange:

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from engines.gan.request import GanRequest, Smart
 from engines.gan.seeds import SeedsTask
 from engines.job import EngineError
-from widgets.gan.plane import enlarged, ground, strokes
+from widgets.gan.plane import enlarged, ground, spread, strokes
 
 
 def test_the_first_screen_shows_both_generators_over_the_data(bench):
@@ -220,6 +220,7 @@ def test_the_ground_mixes_density_and_belief():
 
 def test_arrows_point_along_the_vectors_and_never_grow_long():
     x, y = strokes(np.zeros((1, 2)), np.array([[1000.0, 0.0]]))
+    assert list(spread(np.array([[0.01, 0.01], [0.02, 0.02], [0.5, 0.5]]))) == [0, 2]
     assert len(x) == 6 and 0.15 < x[1] < 0.161 and abs(y[1]) < 1e-9 and x[3] < x[1]
 
 
