@@ -21,8 +21,10 @@ import torch
 from torch import Tensor
 
 from engines.diffusion.schedules import Schedule
+from engines.job import EngineError
 
 LATE = 0.5, 0.75  # shares of a run: where schedule "late" begins to rise, and where it has risen
+WORST = 1.5  # the most that L_score may be on true samples; answering nothing gives 1
 QUANTILE = 0.95  # of the real samples' residuals: what reach "off" leaves alone
 
 
@@ -86,6 +88,22 @@ def ordinary(model: Score, real: Tensor, eps: Tensor, t: Tensor, c: Tensor | Non
     """What L_score is at most for QUANTILE of the real samples, a scalar: the bound of reach "off", not in the paper."""
     with torch.no_grad():
         return torch.quantile(l_score(model, real, eps, t, c), QUANTILE)
+
+
+def check_fits(model: Score, real: Tensor, eps: Tensor, t: Tensor, c: Tensor | None = None) -> None:
+    """EngineError when a score model does not fit the data: another shape, or on true samples a worse guess at the noise than none at all."""
+    remedy = "Choose a score model that was trained on these data."
+    try:
+        with torch.no_grad():
+            shape = model.eps(noised(real, eps, t, model.schedule), t, c).shape
+            loss = float(l_score(model, real, eps, t, c).mean()) if shape == real.shape else math.nan
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise EngineError(f"The score model does not take samples of shape {list(real.shape[1:])}.", remedy) from error
+    if shape != real.shape:
+        raise EngineError(f"The score model answers in shape {list(shape[1:])} to samples of shape {list(real.shape[1:])}.", remedy)
+    if not loss <= WORST:
+        raise EngineError(f"The score model guesses the noise in true samples with an error of {loss:.2g}, where 1 is no guess at all.",
+                          f"{remedy} Their range of values must be the same too.")
 
 
 @contextmanager

@@ -41,6 +41,8 @@ class Run:
         self.G = Twins((2, *WIDTHS, 2), count, 2 * request.seed)
         self.D = Twins((2, *WIDTHS, 1), count, 2 * request.seed + 1)
         self.iteration = 0
+        first = self.draws.at(0)
+        smart.check_fits(self.data, first.real, first.eps, self.times(request.smart, first.u))
         self.stopped = [""] * count
         self.history: list[list[Measures]] = [[] for _ in range(count)]
         self.loss_g, self.loss_d, self.score = (torch.full((count,), float("nan")) for _ in range(3))

@@ -9,6 +9,7 @@ from torch import nn
 from engines.diffusion.schedules import Schedule
 from engines.gan import smart
 from engines.gan.toys import Mixture
+from engines.job import EngineError
 
 SCHEDULE = Schedule()
 
@@ -111,6 +112,25 @@ def test_no_sample_is_pulled_harder_than_the_limit_and_gentle_pulls_stay_as_they
     found, push = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0], [9.0, 0.0]])
     held = smart.limited(found, push, 0.5)  # the median push is 2
     assert torch.allclose(held, torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
+
+
+class Wrong(Net):
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def eps(self, x_t, t, c=None):
+        return self.answer(x_t)
+
+
+@pytest.mark.parametrize("answer, words", [(lambda x: x[:, :1], "answers in shape"), (lambda x: 9 * x, "no guess at all"),
+                                           (lambda x: x * float("nan"), "no guess"), (lambda x: x @ torch.zeros(3, 3), "does not take")])
+def test_a_score_model_that_does_not_fit_the_data_is_refused(answer, words):
+    real, eps, t = torch.randn(64, 2), torch.randn(64, 2), torch.full((64,), 30.0)
+    with pytest.raises(EngineError, match=words) as error:
+        smart.check_fits(Wrong(answer), real, eps, t)
+    assert error.value.remedy
+    smart.check_fits(Wrong(torch.zeros_like), real, eps, t)  # a poor one is the user's to judge
 
 
 def test_only_every_freq_th_iteration_is_regularised():
