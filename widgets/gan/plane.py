@@ -49,6 +49,10 @@ class Plane(QWidget):
         self._column.addLayout(head)
         self._column.addWidget(self.about)
         self._column.addSpacing(tokens.SPACE_XS)
+        self._waiting = Caption("Getting ready", tokens.BODY_PX, "muted")  # while the engine's libraries are brought in
+        self._waiting.setObjectName("panel")
+        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._column.addWidget(self._waiting, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(200, 220)
 
@@ -72,6 +76,7 @@ class Plane(QWidget):
         self._arrows = pg.PlotCurveItem(connect="pairs")
         for item in (self._image, self._real, self._on, self._off, self._arrows):
             self._view.addItem(item)
+        self._waiting.hide()
         self._column.addWidget(self._view, 1)
 
     def show_scene(self, scene: Scene) -> None:
