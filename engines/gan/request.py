@@ -1,7 +1,7 @@
 """What the GAN lab asks for: document, undo unit, engine message and batch file in one. No torch here: a window imports it."""
 
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from engines.job import EngineError
@@ -115,11 +115,6 @@ def check_drawing(count: int) -> None:
         raise EngineError(f"The drawing has {count} point{'' if count == 1 else 's'}.", remedy=f"Paint a little more: {FEWEST} points are enough to begin.")
     if count > MOST:
         raise EngineError(f"The drawing has {count:,} points.", remedy=f"Use at most {MOST:,}.")
-
-
-def plain(request: GanRequest) -> GanRequest:
-    """The same training without B."""
-    return replace(request, twin=False)
 
 
 def _finite(value: Any) -> bool:

@@ -6,7 +6,6 @@ Adam (0.5, 0.99); learning rates constant in the first half and falling linearly
 generator's step uses the same z.
 """
 
-import time
 from collections.abc import Sequence
 
 import torch
@@ -187,13 +186,3 @@ class Run:
         self.iteration, self.good = int(state["iteration"]), state
         self.stopped = list(stopped) or [""] * len(self.arms)
         self.history = [[entry for entry in past if entry.step <= self.iteration] for past in self.history]
-
-
-def seconds_per_step(run: Run, steps: int = 200, warm_up: int = 20) -> float:
-    """Wall time of one step of all twins, measured."""
-    for _ in range(warm_up):
-        run.step()
-    began = time.perf_counter()
-    for _ in range(steps):
-        run.step()
-    return (time.perf_counter() - began) / steps

@@ -16,7 +16,7 @@ WIDTH_PX, PLOT_PX, NUMBER_PX = 320, 104, 54
 
 
 class Numbers(QWidget):
-    """A, B and true samples beside one another; the better of A and B is semibold."""
+    """A, B and true samples beside one another."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

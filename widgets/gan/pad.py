@@ -10,7 +10,7 @@ from engines.job import EngineError
 from widgets import tokens
 from widgets.paint import Caption, color
 
-SPACING, SPRAY = 0.03, 0.999  # points a stroke, in data units; painted no nearer to the edge than this
+SPACING, EDGE = 0.03, 0.999  # between two points of a stroke, in data units; nothing is painted beyond the second
 DOT_PX = 3.0
 Point = tuple[float, float]
 
@@ -39,7 +39,7 @@ class Canvas(QWidget):
     def _point(self, at: QPointF) -> Point:
         box = self._square()
         x, y = 2 * (at.x() - box.left()) / box.width() - 1, 1 - 2 * (at.y() - box.top()) / box.height()
-        return min(max(x, -SPRAY), SPRAY), min(max(y, -SPRAY), SPRAY)
+        return min(max(x, -EDGE), EDGE), min(max(y, -EDGE), EDGE)
 
     def mousePressEvent(self, event) -> None:  # noqa: N802
         if event.button() == Qt.MouseButton.LeftButton:

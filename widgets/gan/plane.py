@@ -54,7 +54,7 @@ class Plane(QWidget):
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._column.addWidget(self._waiting, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(200, 220)
+        self.setMinimumSize(180, 170)
 
     # drawing ---------------------------------------------------------------------------------------------------------
     def _build(self) -> None:

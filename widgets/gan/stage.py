@@ -19,7 +19,7 @@ from widgets.plots import Plot
 LAYER_ROWS = (("real", "Real points", "True samples as small grey dots (H)"),
               ("field", "Discriminator", "Green where the discriminator believes points are real (D)"),
               ("arrows", "Pull of the score", "Where L_score pulls: minus its gradient at 90 points of B (A)"))
-PLOT_PX = 150
+PLOT_PX = 100
 
 
 class Stage(QWidget):
