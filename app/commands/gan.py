@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engines.gan.request import DATA, FREQ_SCHEDULES, GRADIENTS, LAM_SCHEDULES, REACHES, GanRequest, Smart, wrap
+from engines.gan.request import DATA, FREQ_SCHEDULES, GRADIENTS, LAM_SCHEDULES, REACHES, GanRequest, Smart, unwrap, wrap
 from engines.gan.seeds import FRESH, Table, train_seed
 from engines.job import EngineError, Job
 
@@ -82,18 +82,28 @@ def request_of(args: argparse.Namespace) -> GanRequest:
 
 def train_gan(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     """Trains every seed into --out; the table."""
-    request, results, arms = request_of(args), [], ("plain",)
-    for k, seed in enumerate(args.seeds):
-        result, lab = train_seed(replace(request, seed=seed), job, file=args.out / f"seed-{seed}.safetensors", done=k, total=len(args.seeds))
+    return _trained(request_of(args), args.seeds, args.out, job)
+
+
+def run_saved(values: dict[str, Any], out: Path, job: Job) -> dict[str, Any]:
+    """A saved request, trained into `out`: `vernier run` and result.json's "request"."""
+    request = unwrap(values)
+    return _trained(request, (request.seed,), out, job)
+
+
+def _trained(request: GanRequest, seeds: tuple[int, ...], out: Path, job: Job) -> dict[str, Any]:
+    results, arms = [], ("plain",)
+    for k, seed in enumerate(seeds):
+        result, lab = train_seed(replace(request, seed=seed), job, file=out / f"seed-{seed}.safetensors", done=k, total=len(seeds))
         arms = lab.run.names
-        _write(args.out / f"seed-{seed}.curves.csv", _curves(lab))
+        _write(out / f"seed-{seed}.curves.csv", _curves(lab))
         results.append(result)
     table = Table(arms, tuple(results))
     told = {"request": wrap(request), **table.to_dict()}
-    _write(args.out / "table.csv", table.csv())
-    _write(args.out / "result.json", json.dumps(told, indent=1))
+    _write(out / "table.csv", table.csv())
+    _write(out / "result.json", json.dumps(told, indent=1))
     _say(table, job)
-    return told | {"out": str(args.out)}
+    return told | {"out": str(out)}
 
 
 def evaluate_gan(args: argparse.Namespace, job: Job) -> dict[str, Any]:

@@ -28,6 +28,14 @@ def test_train_goes_on_from_its_checkpoint_and_refuses_other_settings(vernier, t
     assert status == 1 and "other settings" in said["error"] and said["remedy"]
 
 
+def test_run_takes_a_saved_request(vernier, tmp_path):
+    said = vernier("train", "gan", "--seeds", "7", "--limit", 2, "--out", tmp_path / "a", *QUICK)[1]
+    path = tmp_path / "saved.json"
+    path.write_text(json.dumps(said["request"]))
+    status, again = vernier("run", path, "--out", tmp_path / "b")
+    assert status == 0 and again["seeds"] == [7] and again["arms"][1]["off"] == said["arms"][1]["off"]
+
+
 def test_smart_off_trains_a_plain_generator_alone(vernier, tmp_path):
     status, said = vernier("train", "gan", "--smart", "off", "--out", tmp_path, *QUICK)
     assert status == 0 and [arm["arm"] for arm in said["arms"]] == ["plain"]
