@@ -90,6 +90,7 @@ QPushButton#toggle {{ padding: 0 8px; min-height: {tokens.CONTROL_PX - 2}px; col
 QPushButton#toggle:checked {{ color: {theme.text}; background: {theme.control}; border-color: {theme.border}; }}
 QPushButton#toggle:focus {{ border: 2px solid {theme.accent}; padding: 0 7px; }}
 QPushButton#tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; border-radius: 0; padding: 6px 12px; color: {theme.muted}; }}
+QPushButton#tab[tight="true"] {{ padding: 6px 6px; }}
 QPushButton#tab:checked {{ color: {theme.text}; border-bottom-color: {theme.accent}; }}
 QPushButton#tab:focus {{ color: {theme.accent}; }}
 QPushButton#search {{ color: {theme.muted}; text-align: left; }}
@@ -97,9 +98,11 @@ QLineEdit, QComboBox, QPlainTextEdit {{ background: {theme.control}; border: 1px
     padding: 2px 6px; selection-background-color: {theme.accent}; selection-color: {theme.window}; }}
 QLineEdit:hover, QComboBox:hover {{ border-color: {theme.border}; }}
 QLineEdit:focus, QComboBox:focus {{ border: 2px solid {theme.accent}; padding: 1px 5px; }}
-QComboBox::drop-down {{ border: none; width: 20px; }}
+QComboBox {{ combobox-popup: 0; }}
+QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox QAbstractItemView {{ background: {theme.panel}; border: 1px solid {theme.border}; selection-background-color: {theme.accent};
     selection-color: {theme.window}; outline: none; }}
+QComboBox QAbstractItemView::item {{ min-height: {tokens.CONTROL_PX - 4}px; padding: 0 4px; }}
 QToolButton {{ background: transparent; border: none; border-radius: {tokens.RADIUS_PX}px; }}
 QToolButton:hover {{ background: {theme.control}; }}
 QToolButton:checked {{ background: {theme.control}; }}

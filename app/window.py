@@ -191,8 +191,7 @@ class Window(QMainWindow):
             worker.start()
             background.start()
             workspace.start()
-            for panel in ("controls", "insight"):
-                self._fold(panel, getattr(self.settings, f"{panel}_shown"))
+            self._show_wished()
         self.stack.setCurrentWidget(self.workspaces[name])
         self.actions_.scope(name, self._rows)
         if self._welcome is not None:
@@ -213,11 +212,20 @@ class Window(QMainWindow):
             workspace.commands()[name](*on)
 
     def _fold(self, panel: str, shown: bool) -> None:
-        self.settings = replace(self.settings, **{f"{panel}_shown": shown})
+        """As the person asks. In a narrow window, where insight is folded by itself, it comes for the moment."""
+        if panel != "insight" or self.width() >= NARROW_PX:
+            self.settings = replace(self.settings, **{f"{panel}_shown": shown})
+        self._show_panel(panel, shown)
+
+    def _show_panel(self, panel: str, shown: bool) -> None:
         self.actions_[f"view.{panel}"].setChecked(shown)
-        narrow = panel == "insight" and self.width() < NARROW_PX
         for workspace in self.workspaces.values():
-            workspace.set_panel_visible(panel, shown and not narrow)
+            workspace.set_panel_visible(panel, shown)
+
+    def _show_wished(self) -> None:
+        """The panels of the settings, without insight in a narrow window."""
+        self._show_panel("controls", self.settings.controls_shown)
+        self._show_panel("insight", self.settings.insight_shown and self.width() >= NARROW_PX)
 
     def _cancel(self) -> None:
         self.workers[self.keeper.active].cancel()
@@ -248,10 +256,13 @@ class Window(QMainWindow):
                 return True
             if self._opened(path):
                 return True
+            if path.is_dir():
+                raise EngineError(f"There is nothing to open in {path.name}.",
+                                  remedy="Choose a folder with a model_index.json, with pictures by class, or with dental meshes.")
             raise EngineError(f"Vernier cannot open {path.name}.",
-                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, diffusers folders, folders whose "
-                                     "subfolders hold the pictures of a class each, dental cases (STL, PLY, OBJ, VTP, DICOM; a file, a folder, a zip) and "
-                                     "points for the GAN lab (CSV).")
+                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, dental cases (STL, PLY, OBJ, "
+                                     "VTP, DICOM; a file, a folder, a zip) and points for the GAN lab (CSV); with Open folder diffusers folders and "
+                                     "pictures by class.")
         except EngineError as error:
             self.notices.fail(error)
         return False
@@ -416,7 +427,7 @@ class Window(QMainWindow):
         super().resizeEvent(event)
         narrow = self.width() < NARROW_PX
         if narrow != (event.oldSize().width() < NARROW_PX):
-            self._fold("insight", self.settings.insight_shown)
+            self._show_wished()
 
     def closeEvent(self, event) -> None:  # noqa: N802
         if self.keeper.dirty and not self._closing:

@@ -76,7 +76,7 @@ def _guidance_engine(device: str) -> Engine:
 def _teeth_widget(document: Any, worker: Any, background: Any) -> Any:
     from widgets.teeth.workspace import TeethWorkspace
 
-    return TeethWorkspace(document, worker, background, resources.path("samples") / "teeth")
+    return TeethWorkspace(document, worker, background, resources.path("samples") / "teeth", resources.path("weights"))
 
 
 def _teeth_engine(device: str) -> Engine:

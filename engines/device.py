@@ -43,4 +43,5 @@ def spoken(name: str = "auto") -> str:
     """One line for the status bar: "CPU 2 threads bf16"."""
     device = pick(name)
     short = {"bfloat16": "bf16", "float32": "fp32"}[str(precision(device)).removeprefix("torch.")]
-    return f"{torch.cuda.get_device_name(device)}  {short}" if device.type == "cuda" else f"CPU {torch.get_num_threads()} threads  {short}"
+    threads = torch.get_num_threads()
+    return f"{torch.cuda.get_device_name(device)}  {short}" if device.type == "cuda" else f"CPU {threads} thread{'s' if threads > 1 else ''}  {short}"

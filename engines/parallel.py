@@ -39,6 +39,12 @@ class Group:
                 dist.all_reduce(value)
                 value /= self.size
 
+    def agree(self, value: float) -> float:
+        """The mean of a number over all processes: what they decide by a clock, they must decide alike, or one waits for ever."""
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        self.average([shared])
+        return float(shared)
+
 
 def leave(status: int) -> None:
     """Ends a process of several at once, after its output is written; with one process it does nothing.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import lcm
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon, QIntValidator
+from PySide6.QtGui import QIcon, QIntValidator, QPainter
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QStyle,
+    QStyledItemDelegate,
     QStyleOptionComboBox,
     QStylePainter,
     QToolButton,
@@ -22,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from widgets import glyphs, tokens
-from widgets.paint import Caption, GlyphButton, font
+from widgets.paint import Caption, GlyphButton, color, font
 
 SEED_HIGH = 2**31 - 1  # what a QIntValidator holds
 
@@ -85,6 +86,13 @@ class Labelled(QWidget):
         row.addWidget(control, 1)
 
 
+def paint_arrow(box: QComboBox, painter: QPainter) -> None:
+    """The arrow that says "a list opens here": a style sheet leaves it out unless it is given a file."""
+    side, scale = glyphs.SIZE_PX, max(box.devicePixelRatioF(), 2.0)
+    painter.drawPixmap(box.width() - side - tokens.SPACE_XS, (box.height() - side) // 2,
+                       glyphs.pixmap("open", color("muted" if box.isEnabled() else "border").name(), scale))
+
+
 class Choice(QComboBox):
     """One of several values, each with a word and perhaps a picture."""
 
@@ -96,6 +104,7 @@ class Choice(QComboBox):
         self.setMinimumHeight(tokens.CONTROL_PX)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
+        self.setItemDelegate(QStyledItemDelegate(self))  # the one that heeds a style sheet: rows as tall as other controls
         self.activated.connect(lambda index: self.changed.emit(self.itemData(index)))
 
     def set_choices(self, choices: Sequence[tuple[object, str, QIcon | None]]) -> None:
@@ -117,6 +126,7 @@ class Choice(QComboBox):
         picture = option.iconSize.width() + tokens.SPACE_S if not option.currentIcon.isNull() else 0
         option.currentText = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideMiddle, field.width() - picture - tokens.SPACE_XS)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        paint_arrow(self, painter)
 
     def wheelEvent(self, event) -> None:  # noqa: N802
         """The wheel scrolls the panel; it changes a value only where the person has put the focus."""

@@ -115,8 +115,10 @@ class JobRow(QFrame):
 
 
 def spoken(seconds: float) -> str:
-    """A duration as a person says it: "3 s", "5 min", "2 h 10 min"."""
+    """A duration as a person says it: "3 s", "5 min", "2 h", "2 h 10 min"."""
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")

@@ -103,7 +103,10 @@ class NoticeBar(QFrame):
 
     def show_notice(self, notice: Notice) -> None:
         self._notice = notice
-        self.setProperty("kind", notice.kind)
+        if self.property("kind") != notice.kind:
+            self.setProperty("kind", notice.kind)
+            self.style().unpolish(self)  # a style sheet reads a property once
+            self.style().polish(self)
         self._word.setText(_WORDS[notice.kind])
         self._tint()
         self._line.set_full(f"{notice.text} {notice.remedy}".strip())

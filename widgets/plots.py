@@ -124,6 +124,8 @@ class Plot(QWidget):
         else:
             view.enableAutoRange("y")
         view.enableAutoRange("x")
+        for side in ("left", "bottom"):  # numbers beside nothing would be read as some
+            view.getPlotItem().getAxis(side).setStyle(showValues=any(len(curve.y) for curve in self.curves))
         self._name()
 
     def _name(self) -> None:

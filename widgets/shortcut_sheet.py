@@ -42,7 +42,6 @@ class ShortcutSheet(Overlay):
             columns.addLayout(_column(half), 1)
         area = QScrollArea()
         area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(page)
         self._area = area
         column = QVBoxLayout(self)
@@ -51,7 +50,11 @@ class ShortcutSheet(Overlay):
         column.addWidget(area, 1)
 
     def present(self) -> None:
-        super().present()
+        super().present()  # first: only what is on screen has its style, and with it its width
+        sides = self.layout().contentsMargins()
+        beside = self._area.verticalScrollBar().sizeHint().width() + 2 * (self._area.frameWidth() + self.frameWidth()) + sides.left() + sides.right()
+        self._wanted = max(WIDTH_PX, self._area.widget().minimumSizeHint().width() + beside), HEIGHT_PX  # the longest row of each column in full
+        self._place()
         self._area.setFocus()
 
 

@@ -7,13 +7,14 @@ from widgets import tokens
 
 
 class Tabs(QWidget):
-    """`add` pages; Left and Right move between the words. `changed(name)` when another page comes to the front."""
+    """`add` pages; Left and Right move between the words. `changed(name)` when another page comes to the front. tight: many words in little room."""
 
     changed = Signal(str)
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, tight: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
+        self._tight = tight
         self.buttons: dict[str, QPushButton] = {}
         self.pages, self._group, self._bar = QStackedWidget(), QButtonGroup(self), QHBoxLayout()
         self._bar.setContentsMargins(tokens.SPACE_S, 0, tokens.SPACE_S, 0)
@@ -29,6 +30,7 @@ class Tabs(QWidget):
         """A page behind the word `title`; the first one added is in front."""
         button = self.buttons[title] = QPushButton(title)
         button.setObjectName("tab")
+        button.setProperty("tight", self._tight)
         button.setCheckable(True)
         button.setToolTip(tip)
         button.setAccessibleName(f"{self.accessibleName()}: {title}")

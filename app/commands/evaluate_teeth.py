@@ -19,6 +19,7 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--model", type=Path, metavar="FILE", help="weights; otherwise those that ship")
     parser.add_argument("--rivals", type=Path, metavar="DIR", help="a folder with mlp, pstn and tanet .safetensors, trained with --model of that name")
     parser.add_argument("--geometry-only", action="store_true", help="identity and the arch-fits alone; needs no model")
+    parser.add_argument("--disturb", type=int, metavar="N", help="take the teeth of each case as aligned, and measure how well N disturbances are undone")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N cases")
     parser.add_argument("--seed", type=int, default=0, help="of the proposals, default 0")
     parser.add_argument("--refine", type=float, default=1.0, metavar="S", help="share of the overlap refinement, 0 to 1; default 1")
@@ -41,12 +42,14 @@ def evaluate(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         for kind in RIVALS if args.rivals else ():
             if (path := args.rivals / f"{kind}.safetensors").exists():
                 nets[kind] = arranger.load(path)
+    if args.disturb is not None and (args.disturb < 1 or args.cases in HOLDOUTS):
+        raise EngineError("--disturb takes a number from 1 on, and a folder of cases; the hold-outs are disturbed already.", "Change --disturb or --cases.")
     if args.cases in HOLDOUTS:
         total = args.limit or holdouts.CASES
         found = holdouts.cases(args.cases, total, job)
     else:
         paths = _paths(Path(args.cases))[:args.limit]
-        total, found = len(paths), _opened(paths, job)
+        total, found = len(paths) * (args.disturb or 1), _opened(paths, args.disturb, job)
     result = run(found, total, nets, job, args.refine, args.seed, args.volume)
     job.tell("end", ())
     sys.stderr.write(table(result) + "\n")
@@ -59,12 +62,14 @@ def _paths(folder: Path) -> list[Path]:
         raise EngineError(f"{folder} is no folder.", f"Name a folder of cases, or one of {', '.join(HOLDOUTS)}.")
     if (folder / "case.json").exists() or (folder / "ori").is_dir():
         return [folder]
-    return sorted(path for path in folder.iterdir() if path.is_dir() or path.suffix == ".zip")
+    return sorted(path for path in folder.iterdir() if path.is_dir() or path.suffix in (".zip", ".vtp"))
 
 
-def _opened(paths: list[Path], job: Job) -> Any:
+def _opened(paths: list[Path], draws: int | None, job: Job) -> Any:
+    from engines.teeth.holdouts import disturbed
     from engines.teeth.opening import open_case
 
     for path in paths:
         job.check()
-        yield open_case(path)
+        case = open_case(path)
+        yield from (disturbed(case, seed) for seed in range(draws)) if draws else (case,)

@@ -200,8 +200,10 @@ def beaten(points: Sequence[Point], measure: str, first: str = "ddim") -> list[t
 
 
 def adopted(settings: Sampling, point: Point) -> Sampling:
-    """The settings with a point's sampler, steps, mode and timesteps; ratios set by hand belong to other steps and go."""
-    return replace(settings, **in_mode(settings, point.mode), sampler=point.sampler, steps=point.steps, tuned=point.tuned, tuning="", ratios=())
+    """The settings with a point's sampler, steps, mode and timesteps; ratios set by hand belong to other steps and go, and so
+    do a guidance interval and a sharpness: points are measured without."""
+    measured = in_mode(settings, point.mode) | {"guide_below": math.inf, "guide_above": 0.0, "sharpness": 0.0}
+    return replace(settings, **measured, sampler=point.sampler, steps=point.steps, tuned=point.tuned, tuning="", ratios=())
 
 
 # files ---------------------------------------------------------------------------------------------------------------------

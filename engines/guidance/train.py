@@ -48,6 +48,10 @@ class Alone:
 
     average = sum
 
+    def agree(self, value: float) -> float:
+        """The value."""
+        return value
+
 
 class Batches:
     """Endless training batches of one rank, uint8 images turned to float in [-1, 1] and mirrored at random."""
@@ -262,7 +266,7 @@ class Run:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.values()), list(net.parameters()), 1 - decay)
         now = time.monotonic()
-        self.hours, self.clock = self.hours + (now - self.clock) / 3600, now
+        self.hours, self.clock = group.agree(self.hours + (now - self.clock) / 3600), now
         self._loss.lerp_(total, max(0.01, 4 / (self.step + 3)))
 
     @property

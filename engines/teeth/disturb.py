@@ -85,13 +85,17 @@ def complete(wish: Any, random: np.random.Generator) -> Any:
 
 def apply(crown: Crown, pose: np.ndarray, offset: Offset) -> np.ndarray:
     """A pose after an offset: turned about the middle of the crown, shifted along its own axes."""
-    middle = np.array([0, 0, crown.landmarks["edge"][2] / 2])
-    turn = layout.local_turn(crown.number, layout.Angles(offset.tip, offset.torque, offset.rotation))
+    return moved(pose, crown.number, offset, np.array([0, 0, crown.landmarks["edge"][2] / 2]))
+
+
+def moved(frame: np.ndarray, number: int, offset: Offset, middle: np.ndarray) -> np.ndarray:
+    """A tooth's frame [4, 4] after an offset along its own axes, turned about a point [3] of it."""
+    turn = layout.local_turn(number, layout.Angles(offset.tip, offset.torque, offset.rotation))
     local = np.eye(4)
     local[:3, :3] = turn
-    shift = np.array([layout.mesial(crown.number) * offset.mesial, offset.buccal, offset.occlusal])
+    shift = np.array([layout.mesial(number) * offset.mesial, offset.buccal, offset.occlusal])
     local[:3, 3] = middle - turn @ middle + shift
-    return pose @ local
+    return frame @ local
 
 
 def start(crowns: dict[int, Crown], aligned: dict[int, np.ndarray], arch: Arch, wish: Any, random: np.random.Generator) -> dict[int, np.ndarray]:

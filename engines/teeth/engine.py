@@ -25,6 +25,7 @@ class TeethEngine:
         self._files: tuple[CaseSource, Case] | None = None
         self._scans: dict[str, Any] = {}  # segmentation.Segmenter of its scans, by jaw
         self._bodies: dict[Any, Any] = {}  # contacts.Contacts of that case, by its shape
+        self._network: tuple[Any, Any, str] | None = None  # what the last proposals were made with
         self._reading, self._building = RLock(), RLock()
 
     def run(self, ask: Ask | TeethRequest, job: Job) -> Outcome:
@@ -102,6 +103,23 @@ class TeethEngine:
                 self._bodies = {shape: made}
             return self._bodies[shape]
 
+    def network(self, path: Path) -> tuple[Any, str]:
+        """The arrangement network of a weights file and the file's sha256, loaded once. EngineError where the file will not do."""
+        from engines import weights
+        from engines.teeth import arranger
+
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise EngineError(f"{path.name} could not be read: {error.strerror}.", "Choose another model, or fit the teeth to the arch.") from error
+        key = (path, state.st_mtime_ns, state.st_size)
+        if self._network is None or self._network[0] != key:
+            listed = path.parent / "manifest.json"
+            if listed.exists() and path.name in weights.shipped(path.parent):
+                weights.verify(path)
+            self._network = (key, arranger.load(path), weights.sha256(path))
+        return self._network[1:]
+
     def _once(self, key: Any, make: Any) -> Any:
         kind = key[0]
         if kind not in self._prepared or self._prepared[kind][0] != key:
@@ -130,7 +148,7 @@ class TeethEngine:
         return case
 
     def close(self) -> None:
-        self._opened = self._files = None
+        self._opened = self._files = self._network = None
         self._prepared, self._bodies, self._scans = {}, {}, {}
 
 

@@ -1,8 +1,8 @@
 """How well setups restore cases whose aligned setup is known: the table of the arrangement network and of all that it is measured against.
 
 Rows: identity, arch-fit, arch-fit gains, one for every comparison network, and for the diffusion model one sample, the consensus of eight, the best of eight
-(by ADD, chosen with the answer known, and so labelled) and the hybrid of the consensus. Every row has the means over cases of metrics.py, ratios to identity
-on the same cases, and
+(by ADD, chosen with the answer known, and so labelled), the expected move (z_0 at the highest noise level) alone and with the arch-fit (propose.py). Every
+row has the means over cases of metrics.py, ratios to identity on the same cases, and
 
     CSA_motion   mean cosine between the movement of a tooth's centre and the one that was needed, over teeth that needed 0.2 mm or more
     better       share of cases with a smaller ADD than identity
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MEANS = ("ADD", "PA_ADD", "CSA", "ME_rot", "FD_cur")
 LEAST_MM = 0.2
 SAMPLES = 8
-ONE, CONSENSUS, BEST, HYBRID = "tadpm, one sample", "tadpm, consensus of 8", "tadpm, best of 8 (chosen by ADD)", "hybrid, consensus of 8"
+ONE, CONSENSUS, BEST = "tadpm, one sample", "tadpm, consensus of 8", "tadpm, best of 8 (chosen by ADD)"
 
 
 def evaluate(cases: Iterable[Case], total: int, nets: dict[str, "nn.Module"], job: Job, refine: float = 1.0, seed: int = 0,
@@ -77,19 +77,25 @@ def setups(case: Case, start: Poses, nets: dict[str, "nn.Module"], contacts: Con
         if kind in nets:
             timed(kind, lambda net=nets[kind]: refined(case, seen.moved(_regressed(net, seen)), contacts, strength=refine, job=job))
     if "tadpm" in nets:
+        import torch
+
         from engines.teeth import tadpm_sampling
 
-        clock = time.perf_counter()
-        z = propose.sampled(nets["tadpm"], seen, propose.Ask(SAMPLES, seed), job)
+        net, clock = nets["tadpm"], time.perf_counter()
+        with torch.no_grad():
+            features = net.features(seen.batch)
+        z = propose.sampled(net, features, seen, propose.Ask(SAMPLES, seed), SAMPLES)
         taken = time.perf_counter() - clock
         each = [refined(case, seen.moved(one), contacts, strength=refine, job=job) for one in z]
         made[ONE] = each[0], taken / SAMPLES
-        middle = seen.moved(tadpm_sampling.consensus(z))
-        made[CONSENSUS] = refined(case, middle, contacts, strength=refine, job=job), taken
+        made[CONSENSUS] = refined(case, seen.moved(tadpm_sampling.consensus(z)), contacts, strength=refine, job=job), taken
         if case.reference:
             made[BEST] = min(each, key=lambda poses: compare(case, poses, case.reference).means()["ADD"]), taken
-        timed(HYBRID, lambda: refined(case, propose.hybrid(seen, middle, arch_fit.fit(case, start, contacts=contacts, turn=0.0, job=job)), contacts,
-                                      strength=refine, job=job))
+        mean = propose.expected(net, features, seen, seed).numpy()
+        turned, level = (seen.encoded(arch_fit.fit(case, start, contacts=contacts, turn=turn, job=job)) for turn in (arch_fit.TURN, 0.0))
+        for mode in ("network", "hybrid", "blend"):
+            timed(f"{mode}, expected", lambda mode=mode: refined(case, seen.moved(propose.mixed(mode, mean, turned, level)), contacts,
+                                                                 strength=refine, job=job))
     return made
 
 

@@ -2,6 +2,7 @@
 
     holdout-a   dentitions of the generator (dentition.py), disturbed by teeth.md 3.7
     holdout-b   crowns and arches of a family of their own (crown_bank.SHIFTED, wide_layouts.SHIFTED), disturbed in the same way
+    disturbed   any aligned case, scans of real teeth among them, disturbed in the same way
 
 The rigid part of every jaw's disturbance is taken away: nobody could know it. Trainings use seeds of their own and the families "made" and "internal".
 """
@@ -11,9 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engines.job import Job
+from engines.job import EngineError, Job
 from engines.teeth import crown_bank, dentition, disturb, fdi, frames, residual, training_cases, wide_layouts
-from engines.teeth.case import Case, Poses, Tooth, from_dentition
+from engines.teeth.arranger import LEAST_TEETH
+from engines.teeth.case import Case, Poses, Tooth, from_dentition, moved
 from engines.teeth.mesh import Mesh
 from engines.teeth.metrics import procrustes
 from engines.teeth.tadpm import KIND
@@ -43,6 +45,22 @@ def generated(seed: int) -> Case:
     start = without_rigid({n: tooth.crown.mesh for n, tooth in made.teeth.items()}, start, aligned)
     teeth = {n: replace(tooth, start=start[n]) for n, tooth in made.teeth.items()}
     return from_dentition(replace(made, teeth=teeth), f"hold-out A {seed}")
+
+
+def disturbed(case: Case, seed: int) -> Case:
+    """A case whose teeth stand as they should, with its permanent teeth disturbed by teeth.md 3.7; where they stood is its reference.
+
+    Teeth turn about the centre of their crown, along the axes that the case has for them. EngineError below four permanent teeth.
+    """
+    numbers = tuple(number for number in residual.SLOTS if number in case.teeth)
+    if len(numbers) < LEAST_TEETH:
+        raise EngineError(f"{case.name} has {len(numbers)} permanent teeth; {LEAST_TEETH} are needed.", "Choose cases with more teeth.")
+    offsets = disturb.draw(numbers, np.random.default_rng([seed, 37]))
+    start = {number: disturb.moved(case.teeth[number].frame, number, offsets[number], np.zeros(3)) @ np.linalg.inv(case.teeth[number].frame)
+             for number in numbers}
+    start = without_rigid({number: case.teeth[number].mesh for number in numbers}, start, {number: np.eye(4) for number in numbers})
+    kept = replace(case, teeth={number: case.teeth[number] for number in numbers})
+    return replace(moved(kept, start), name=f"{case.name} disturbed {seed}", reference={number: np.linalg.inv(pose) for number, pose in start.items()})
 
 
 def without_rigid(meshes: dict[int, Mesh], start: Poses, aligned: Poses) -> Poses:

@@ -65,6 +65,8 @@ def _head(content: Content, style: Any) -> list:
             ("Teeth", f"{len(staging.steps[0])} in the mouth, {moved} moved" + (f", extracted: {_list(plan.extracted)}" if plan.extracted else ""))]
     if patient is not None:
         rows = [("Patient", patient.name or "not given"), ("Born", patient.born or "not given"), *rows]
+    if plan.made is not None:
+        rows.append(("Begun from", plan.made.spoken()))
     if plan.reductions:
         rows.append(("Reduction", ", ".join(f"{r.first}/{r.second} {r.mm:.2f} mm" for r in plan.reductions)))
     return [style.text("Treatment plan", "title"), style.text(NOTE, "note"), style.space(2), style.facts(rows), style.space(3)]

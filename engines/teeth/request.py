@@ -67,10 +67,31 @@ class ArchForm:
 
 
 @dataclass(frozen=True)
+class Made:
+    """The proposal that a plan began from: which of how many, by which model file, from which seed, how. teeth: those it was applied to, empty = all."""
+
+    setup: str
+    model: str
+    sha256: str
+    seed: int
+    mode: str
+    strength: float
+    refine: float
+    teeth: tuple[int, ...] = ()
+
+    def spoken(self) -> str:
+        """One line for a report."""
+        teeth = f", for tooth {', '.join(map(str, self.teeth))}" if self.teeth else ""
+        return (f"{self.setup}{teeth}; {self.mode}, strength {self.strength:.0%}, refinement {self.refine:.0%}, seed {self.seed}; "
+                f"model {self.model}, sha256 {self.sha256[:16]}")
+
+
+@dataclass(frozen=True)
 class Plan:
     """A setup: where the teeth shall go. `moves` holds the teeth that move; `origin` says who made it (by hand, arch-fit, model ...).
 
     spans: (number, first stage, last stage) set by hand; other teeth go from the first stage to where their limits let them arrive.
+    made: the proposal that it began from, where it began from one.
     """
 
     name: str = "Plan A"
@@ -81,6 +102,7 @@ class Plan:
     arches: tuple[ArchForm, ...] = ()
     spans: tuple[tuple[int, int, int], ...] = ()
     origin: str = "by hand"
+    made: Made | None = None
 
     def move(self, number: int) -> Move:
         return dict(self.moves).get(number, Move())
@@ -184,6 +206,8 @@ def plan_of(values: dict[str, Any]) -> Plan:
             "spans": tuple((_number(n), int(a), int(b)) for n, a, b in values.get("spans", ()))}
     for name in ("locked", "extracted"):
         made[name] = tuple(map(_number, values.get(name, ())))
+    if values.get("made"):
+        made["made"] = Made(**{**values["made"], "teeth": tuple(map(_number, values["made"].get("teeth", ())))})
     return Plan(**made)
 
 

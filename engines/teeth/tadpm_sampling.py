@@ -41,6 +41,15 @@ def sample(net: Tadpm, features: Tensor, mask: Tensor, start: Tensor, steps: int
     return z
 
 
+@torch.no_grad()
+def expected(net: Tadpm, features: Tensor, mask: Tensor, start: Tensor) -> Tensor:
+    """z_0 [N, 32, 6] at the highest noise level, where z_t says nothing of z_0: the mean of all proposals in one call. features [N or 1, 32, W], mask alike."""
+    count = len(start)
+    features, mask = features.expand(count, -1, -1), mask.expand(count, -1)
+    last = torch.full((count,), float(net.schedule.last), device=features.device)
+    return net.denoise(start.to(features.device), last, features, mask).float().masked_fill(~mask[..., None], 0.0)
+
+
 def consensus(z: Tensor) -> Tensor:
     """[32, 6] of proposals [N, 32, 6]: the mean of where the teeth go, and the chordal mean of how they turn."""
     if len(z) == 1:

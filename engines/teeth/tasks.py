@@ -11,6 +11,8 @@ from engines.teeth.request import ArchForm, TeethRequest
 
 if TYPE_CHECKING:
     from engines.teeth.engine import TeethEngine
+    from engines.teeth.offer import Offer
+    from engines.teeth.propose import Ask
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,44 @@ class FitTask:
                               contacts=engine.contacts(request, job), job=job)
         moves = moves_of(case, {number: fitted[number] for number in case.of(self.form.jaw) if number in poses and number not in plan.locked})
         return moves, measures.short_of_room(engine.marked(request, job), fitted, (self.form.jaw,), plan.reductions)
+
+
+@dataclass(frozen=True)
+class ProposeTask:
+    """Proposals of the model in a weights file for the active plan (offer.Offer). chosen: the teeth that may move, empty = all that are not locked;
+    again: from where the plan has put the teeth, not from the start. The job hears of a propose.Step after every step."""
+
+    request: TeethRequest
+    ask: "Ask"
+    weights: str
+    chosen: tuple[int, ...] = ()
+    again: bool = False
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
+        from engines.teeth import offer
+
+        request, path = self.request, Path(self.weights)
+        job.progress(0, 1, "Loading the model")
+        net, sha256 = engine.network(path)
+        job.check()
+        made = offer.offer(net, engine.shaped(request, job), engine.marked(request, job), request.plan, self.ask, engine.contacts(request, job),
+                           self.chosen, self.again, job)
+        return replace(made, weights=path.name, sha256=sha256)
+
+
+@dataclass(frozen=True)
+class FinishTask:
+    """Proposals that were made, by another mode, strength or refinement."""
+
+    request: TeethRequest
+    offer: "Offer"
+    ask: "Ask"
+
+    def carry_out(self, engine: "TeethEngine", job: Job) -> Any:
+        from engines.teeth import offer
+
+        request = self.request
+        return offer.changed(self.offer, engine.shaped(request, job), engine.marked(request, job), request.plan, self.ask, engine.contacts(request, job), job)
 
 
 @dataclass(frozen=True)

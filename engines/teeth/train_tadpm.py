@@ -30,7 +30,6 @@ from engines.weights import read_header, read_safetensors
 
 PIECE = 8  # cases between two looks at the cancel
 SAVE_S, TELL_S = 60.0, 1.0
-CHECK_STEPS = 8  # of the sampler, on the hold-out
 INTERNAL_SEED, INTERNAL_CROWNS = 771, 12
 
 
@@ -67,7 +66,8 @@ def train(request: TeethTrainRequest, job: Job, group: Any = None) -> dict[str, 
             raise
         if not first:
             return {}
-        run.look()
+        if not run.history or run.history[-1]["step"] < run.step:
+            run.look()
         run.save()
         return run.publish(group.size)
 
@@ -87,30 +87,26 @@ def start(request: TeethTrainRequest, device: torch.device, job: Job) -> "Run":
 
 
 def predicted(net: nn.Module, batch: Batch, draws: int, random: torch.Generator) -> tuple[Batch, Tensor]:
-    """The batch as often as it was seen, and z for it: at `draws` noise levels a case for the diffusion model, once for the others."""
+    """The batch as often as it was seen, and z for it: at `draws` noise levels a case for the diffusion model, once for the others.
+
+    The first draw is at the highest level, where z_0 is the expected move, which is what is proposed first; the others are anywhere.
+    """
     if not isinstance(net, Tadpm):
         return batch, net(batch)
     many = batch.repeated(draws)
     t = torch.rand(len(many.mask), generator=random).to(many.z.device) * net.schedule.last
+    t[:len(batch.mask)] = net.schedule.last
     eps = torch.randn(many.z.shape, generator=random).to(many.z.device)
     alpha, sigma = (f(t).float()[:, None, None] for f in (net.schedule.alpha, net.schedule.sigma))
     return many, net.denoise(alpha * many.z + sigma * eps, t, net.features(batch).repeat(draws, 1, 1), many.mask)
 
 
 @torch.no_grad()
-def restored(net: nn.Module, batch: Batch, seed: int = 0, steps: int = CHECK_STEPS) -> Tensor:
-    """z [B, 32, 6] of one proposal for every case."""
+def restored(net: nn.Module, batch: Batch, seed: int = 0) -> Tensor:
+    """z [B, 32, 6] that is expected of every case: of proposals their mean, because a single one adds what nobody can know to what is known."""
     if not isinstance(net, Tadpm):
         return net(batch)
-    features = net.features(batch)
-    noise = tadpm_sampling.seeded(seed, len(batch.mask)).to(batch.mask.device)
-    schedule, z = net.schedule, noise
-    times = schedule.timesteps(steps)
-    for k, (t, after) in enumerate(zip(times[:-1], times[1:], strict=True)):
-        z_0 = net.denoise(z, torch.full((len(z),), t, device=z.device), features, batch.mask).float()
-        eps = (z - schedule.alpha(t) * z_0) / schedule.sigma(t)
-        z = schedule.alpha(after) * z_0 + schedule.sigma(after) * eps if k < steps - 1 else z_0
-    return z
+    return tadpm_sampling.expected(net, net.features(batch), batch.mask, tadpm_sampling.seeded(seed, len(batch.mask)))
 
 
 class Run:
@@ -194,7 +190,7 @@ class Run:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.values()), list(self.net.parameters()), 1 - decay)
         now = time.monotonic()
-        self.hours, self.clock = self.hours + (now - self.clock) / 3600, now
+        self.hours, self.clock = group.agree(self.hours + (now - self.clock) / 3600), now
         share = max(.02, 2 / (self.part_step + 1))
         self._loss += share * (whole - self._loss)
         if not math.isfinite(self._loss):

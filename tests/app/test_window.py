@@ -161,6 +161,14 @@ def test_a_dropped_file_goes_to_who_takes_it_or_is_refused_by_name(opened, qtbot
     assert (window.notice_bar.notice().text if notice else window.notice_bar.notice()) == notice
 
 
+def test_a_folder_with_nothing_in_it_is_refused_and_told_what_was_looked_for(opened, tmp_path):
+    window = opened()
+    (tmp_path / "empty").mkdir()
+    assert not window.open_path(tmp_path / "empty")
+    notice = window.notice_bar.notice()
+    assert "empty" in notice.text and "model_index.json" in notice.remedy and notice.kind == window.notice_bar.property("kind") == "bad"
+
+
 def test_save_open_and_recent(opened, tmp_path):
     window = opened()
     window.documents["count"].replace(Ask(5), "five")
@@ -220,6 +228,10 @@ def test_panels_fold_and_the_insight_folds_by_itself_in_a_narrow_window(opened):
     assert panel.shown == {"controls": False, "insight": True}
     window.resize(1024, 640)
     assert panel.shown["insight"] is False and window.settings.insight_shown  # the person's wish is kept
+    window.actions_["view.insight"].trigger()
+    assert panel.shown["insight"] is True  # for the moment
+    window.actions_["view.insight"].trigger()
+    assert panel.shown["insight"] is False and window.settings.insight_shown
     window.resize(1440, 800)
     assert panel.shown["insight"] is True
 
@@ -249,6 +261,7 @@ def test_the_shortcut_sheet_lists_every_key(opened):
     window = opened()
     window.actions_["help.keys"].trigger()
     assert window._sheet.isVisible()
+    assert window._sheet._area.widget().width() <= window._sheet._area.viewport().width()  # no key is cut off
     listed = " ".join(label.text() for label in window._sheet.findChildren(QLabel))
     assert all(key in listed for entry in window.actions_.table for key in entry.keys if "Ctrl" in key)
     window.actions_["job.cancel"].trigger()

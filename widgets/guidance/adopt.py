@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 
-import numpy as np
 from PySide6.QtGui import QImage
 
+from engines.guidance.density import density_picture
 from engines.guidance.grid import Cell
 from engines.guidance.outcome import Outcome
 from engines.guidance.picture import contact_sheet
 from engines.guidance.quality_table import Point, adopted
 from engines.guidance.request import GuidanceRequest
+from widgets import tokens
 from widgets.guidance import catalog
 from widgets.guidance.controls import NOISE
 from widgets.guidance.history import THUMB_PX
+from widgets.guidance.words import inks
 from widgets.image_view import to_qimage
 
 
@@ -37,14 +39,8 @@ def with_pair(request: GuidanceRequest, side: str, gamma_1: float, total: float)
 
 
 def thumbnail(outcome: Outcome) -> QImage:
-    """Up to four images in a square; a toy's sampled density."""
+    """Up to four images in a square; a toy's densities in the colours of the theme."""
     side = outcome.sides[0]
     if side.images is not None:
         return to_qimage(contact_sheet(side.images[:4], 1 if len(side.images) == 1 else 2)).scaled(2 * THUMB_PX, 2 * THUMB_PX)
-    density = side.toy.sampled_density
-    if density.ndim == 1:
-        rows = np.arange(len(density))[::-1, None] / len(density)
-        density = (rows < density[None] / max(density.max(), 1e-9)).astype(float)
-    else:
-        density = density[::-1]  # y points upwards, as in the toy view
-    return to_qimage((255 * density / max(density.max(), 1e-9)).astype(np.uint8)[..., None])
+    return to_qimage(density_picture(side.toy, inks(tokens.current()), 2 * THUMB_PX))

@@ -11,7 +11,7 @@ from PySide6.QtGui import QIcon, QPixmap
 
 from engines.guidance.pipeline_folder import Folder, read
 from engines.guidance.references import pictures_of
-from engines.guidance.request import SAMPLERS, TOYS, Sampling, opposite
+from engines.guidance.request import SAMPLERS, TOYS, Sampling, in_mode, opposite
 from engines.job import EngineError
 from engines.weights import read_header
 from widgets.guidance.words import MODE_ROWS as MODE_ROWS
@@ -85,7 +85,7 @@ def fitted(folder: Folder, settings: Sampling) -> dict[str, Any]:
     """What must change in the settings so that they make sense for a pipeline that was just opened."""
     toy, large = is_toy(settings), folder.size * (1 if folder.family == "unet" else 8) >= LARGE_PX
     table = has_table(replace(settings, model=str(folder.path), table=""))
-    return {"label": 0, "label_2": None, "blend": 0.0, "table": "", "calibration": "", "mode": "recfg" if table else "cfg",
+    return {"label": 0, "label_2": None, "blend": 0.0, "table": "", "calibration": "", **in_mode(settings, "recfg" if table else "cfg"),
             "sampler": settings.sampler if settings.sampler in folder.samplers else folder.samplers[0],
             "steps": 20 if toy else settings.steps, "count": LARGE_COUNT if large else 16 if toy else min(settings.count, 64)}
 

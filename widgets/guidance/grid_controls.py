@@ -3,12 +3,13 @@
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
 
 from engines.guidance.request import AXES, TOYS, Grid, GuidanceRequest, Sampling
 from engines.job import EngineError
 from widgets import tokens
-from widgets.fields import Choice, Labelled, Section
+from widgets.fields import Choice, Labelled, Section, paint_arrow
 from widgets.guidance import grid_run, words
 from widgets.guidance.axis_text import parse, suggested, suggestions, text_of
 from widgets.guidance.grid_run import GridRun
@@ -48,6 +49,7 @@ class Values(QComboBox):
         self.setMinimumHeight(tokens.CONTROL_PX)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
+        self.setItemDelegate(QStyledItemDelegate(self))
         self.setToolTip(VALUES_TIP)
         self._field, self._values, self._names = "", (), ()
         self._refused = False
@@ -80,6 +82,12 @@ class Values(QComboBox):
     def readable(self) -> bool:
         """Whether the text stands for the values; False once it was refused."""
         return not self._refused
+
+    def paintEvent(self, event) -> None:  # noqa: N802
+        super().paintEvent(event)
+        painter = QPainter(self)
+        paint_arrow(self, painter)
+        painter.end()
 
     def wheelEvent(self, event) -> None:  # noqa: N802
         """The wheel scrolls the panel."""

@@ -105,7 +105,7 @@ class GridRun(QObject):
     def _on_stopped(self, ticket: int) -> None:
         if ticket == self._ticket and self.state == BUSY:
             self._end(CANCELLED)
-            self.finished.emit(f"Grid stopped; {len(self.cells)} finished cells stay")
+            self.finished.emit(f"Grid stopped; {len(self.cells)} finished cell{' stays' if len(self.cells) == 1 else 's stay'}")
 
     def _end(self, state: str) -> None:
         self.state = state

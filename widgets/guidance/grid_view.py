@@ -63,6 +63,8 @@ class GridView(QAbstractScrollArea):
         for place, cell in cells.items():
             if cell.side is not None and place not in self._pictures:
                 self._pictures[place] = (cell, to_qimage(np.ascontiguousarray(block(cell.side, inks(tokens.current()), LARGE_PX))))
+        if self._hover in self._cells and self._hover not in shown:
+            self.pointed.emit(self.cell(self._hover))  # it came while the pointer rested on its place
         self.setAccessibleDescription(f"{self._legend.title}: {grid.rows} rows, {grid.columns} columns, {len(cells)} cells drawn")
         if same:  # only new cells are painted: a large grid gets one every few milliseconds
             for place in cells.keys() - shown:

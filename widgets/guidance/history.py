@@ -80,7 +80,7 @@ class Thumb(QAbstractButton):
             painter.fillRect(band, color("panel", 0.88))
             painter.setPen(color("text"))
             painter.setFont(font(BAND_FONT_PX))
-            painter.drawText(band, Qt.AlignmentFlag.AlignCenter, times.replace(" | ", "|"))
+            painter.drawText(band, Qt.AlignmentFlag.AlignCenter, "|".join(dict.fromkeys(times.split(" | "))))  # two alike need one word
         if self.seen.starred:
             painter.drawPixmap(QRectF(THUMB_PX - 20, 2, 18, 18).toRect(), glyphs.pixmap("starred", tokens.current().warn))
         if self.hasFocus():

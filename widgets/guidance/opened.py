@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.guidance.pipeline_folder import read
-from engines.guidance.request import GuidanceRequest
+from engines.guidance.request import GuidanceRequest, in_mode
 from engines.job import EngineError
 from engines.weights import read_header
 from widgets.guidance import catalog
@@ -15,16 +15,15 @@ def with_weights(request: GuidanceRequest, path: Path) -> tuple[GuidanceRequest,
     """The request with a weight file of Vernier's own in it (a model, a table or a calibration), and what the step is called."""
     meta = read_header(path)
     if "vernier-table" in meta:
-        return replace(request, a=replace(request.a, table=str(path), mode="recfg")), f"table {path.name}"
+        return replace(request, a=replace(request.a, table=str(path), **in_mode(request.a, "recfg"))), f"table {path.name}"
     if "vernier-calibration" in meta:
-        return replace(request, a=replace(request.a, calibration=str(path), mode="calibrated")), f"calibration {path.name}"
+        return replace(request, a=replace(request.a, calibration=str(path), **in_mode(request.a, "calibrated"))), f"calibration {path.name}"
     if "vernier" in meta:
-        changes = {"model": str(path), "table": "", "calibration": "", "tuning": "", "ratios": (), "label": 0, "label_2": None, "blend": 0.0,
-                   "mode": "cfg"}
+        changes = {"model": str(path), "table": "", "calibration": "", "tuning": "", "ratios": (), "label": 0, "label_2": None, "blend": 0.0}
         if catalog.is_toy(request.a):
             changes |= {"count": 16, "steps": 20}
         beside = path.with_suffix(".table.safetensors").exists()
-        return replace(request, a=replace(request.a, **changes | ({"mode": "recfg"} if beside else {})), b=None), f"model {path.name}"
+        return replace(request, a=replace(request.a, **changes, **in_mode(request.a, "recfg" if beside else "cfg")), b=None), f"model {path.name}"
     raise EngineError(f"{path.name} is neither a Vernier model, a ReCFG table nor a calibration.",
                       remedy="Train one with vernier train guidance, build a table with vernier table, or calibrate it with vernier calibrate.")
 

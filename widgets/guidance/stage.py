@@ -157,6 +157,11 @@ class Stage(QWidget):
         waiting = f"preview, {outcome.sides[0].settings.steps} steps" if outcome.draft else "drawing" if outcome.unfinished else ""
         self._draft.setText("" if catalog.is_toy(request.a) else waiting)
 
+    def show_failure(self) -> None:
+        """These settings could not be drawn: what is in sight belongs to others."""
+        if self.outcome is not None:
+            self._draft.setText("an earlier picture")
+
     def _turn_to(self, outcome: Outcome) -> None:
         """The page that shows it; one image that is open large follows finished outcomes."""
         if outcome.sides[0].toy is not None:

@@ -154,15 +154,16 @@ class TrainingPage(QWidget):
 
     def _on_progress(self, ticket: int, fraction: float, text: str) -> None:
         if ticket == self._ticket and (self.run.state == "building" or text.startswith("Reading")):
-            self.run.show_progress(fraction, f"ReCFG table: {text}" if self.run.state == "building" else text)
-            self._say(fraction)
+            building = self.run.state == "building"
+            self.run.show_progress(fraction, f"ReCFG table: {text}" if building else text)
+            self._say("Building the table" if building else "Reading pictures", fraction)
 
     def _on_news(self, ticket: int, part: Any) -> None:
         if ticket == self._look_ticket and isinstance(part, Look):
             self.setup.show_look(part)
         elif ticket == self._ticket and isinstance(part, Moment):
             self.run.show_moment(part)
-            self._say(part.fraction)
+            self._say("Training", part.fraction)
 
     def _on_done(self, ticket: int, result: Any) -> None:
         if ticket == self._look_ticket:
@@ -171,7 +172,7 @@ class TrainingPage(QWidget):
             built = self.run.state == "building"
             self.rewritten.emit(self._request.out)
             text = (f"The ReCFG table lies beside the model; its mean ratio is {result['ratio_mean']:.3f}." if built else
-                    f"Done: {result['steps']:,} steps, loss {result['loss']:.3f}. The model is written.")
+                    f"Done: {result['steps']:,} step{'s' if result['steps'] != 1 else ''}, loss {result['loss']:.3f}. The model is written.")
             self._state("built" if built else "done", text)
 
     def _on_failed(self, ticket: int, error: Exception) -> None:
@@ -221,8 +222,8 @@ class TrainingPage(QWidget):
         self.changed.emit(words.get(state, "Training starts"))
         self.kept_changed.emit()
 
-    def _say(self, fraction: float) -> None:
-        self.changed.emit(f"{'Building the table' if self.run.state == 'building' else 'Training'}: {fraction:.0%}")
+    def _say(self, what: str, fraction: float) -> None:
+        self.changed.emit(f"{what}: {fraction:.0%}")
 
     def _name(self, text: str) -> None:
         self._title.setText(text)

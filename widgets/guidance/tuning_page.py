@@ -23,7 +23,7 @@ from widgets.plots import Curve, Plot
 from widgets.vernier_slider import Scale, VernierSlider
 
 DRAWS = Scale(8, 512, TuneRequest().draws, 0.1, 3, ticks=((16, "16"), (64, "64"), (256, "256")), log=True)
-SETUP_PX, PLOT_PX = 320, 190
+SETUP_PX, PLOT_PX, LEAST_PX = 320, 246, 110
 CALL_S = 3e-3  # what a network call takes however small the network (measured on the toys)
 OBJECTIVE_ROWS = (
     ("teacher", "Teacher match", "Every step is to end where four fine steps of the same model end from the same place"),
@@ -92,7 +92,9 @@ class TuningPage(QWidget):
         self.bar.setFixedHeight(BAR_HEIGHT_PX)
         self.bar.setAccessibleName("Progress of the tuning")
         self.trials = Plot("Loss of the call under way", "trial", "Mean square of what the objective wants to be zero, at every ratio "
-                           "that was tried; 1 is that of the plain timestep.", height_px=PLOT_PX, y_label="loss (plain = 1)")
+                           "that was tried; 1 is that of the plain timestep.", height_px=None, y_label="loss (plain = 1)")
+        self.trials.setMinimumHeight(LEAST_PX)  # in a low window it gives way to the bars
+        self.trials.setMaximumHeight(PLOT_PX)
         self.bars = LossBars()
         self.why = Caption(WHY, tokens.BODY_PX, "muted")
         self.why.setWordWrap(True)
@@ -133,9 +135,9 @@ class TuningPage(QWidget):
         right = QVBoxLayout()
         right.setSpacing(tokens.SPACE_L)
         right.addWidget(self.why)
-        right.addWidget(self.trials)
+        right.addWidget(self.trials, 1)
         right.addWidget(self.bars)
-        right.addStretch(1)
+        right.addStretch(0)
         middle = QGridLayout()
         middle.setHorizontalSpacing(tokens.SPACE_XL)
         middle.addWidget(self._left, 0, 0)

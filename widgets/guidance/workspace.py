@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from engines.guidance import folders
@@ -107,6 +108,7 @@ class GuidanceWorkspace(QWidget):
         self.stage.pages.currentChanged.connect(lambda _: self.stage.aside() and self.middle.setCurrentIndex(0))  # a grid or an atlas was asked for
         self._worker.preview.connect(self._on_preview)
         self._worker.done.connect(self._on_done)
+        self._worker.failed.connect(lambda _: self.stage.show_failure())
         self.hub.arrived.connect(self._open_pipeline)
         self.controls.tuning_asked.connect(self.tuning.show)
         self.tuning.rewritten.connect(self._forget_tuning)
@@ -223,12 +225,14 @@ class GuidanceWorkspace(QWidget):
     def _refine(self) -> None:
         """The request in full. Called when a slider rests, and for everything that is chosen rather than slid."""
         self._rest.stop()
-        self._document.end_gesture()
+        if not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:  # a pause in the middle of a drag does not part it
+            self._document.end_gesture()
         known = self._results.get(_key(self._document.request))
         if known is None or (self._filming and not film_frames.has_film(known)):
             self._worker.submit(Draw(self._document.request, film=self._filming))
 
     def _released(self) -> None:
+        self._document.end_gesture()
         if self._rest.isActive():
             self._refine()
 

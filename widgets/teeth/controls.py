@@ -13,6 +13,7 @@ from widgets.paint import Caption
 from widgets.teeth.arch_canvas import ArchCanvas
 from widgets.teeth.case_panel import CasePanel
 from widgets.teeth.odontogram import Odontogram
+from widgets.teeth.propose_panel import ProposePanel
 from widgets.teeth.words import NOTATIONS
 from widgets.vernier_slider import Scale, VernierSlider
 
@@ -52,7 +53,8 @@ class Controls(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(tokens.SPACE_M, tokens.SPACE_S, tokens.SPACE_M, tokens.SPACE_M)
         column.setSpacing(tokens.SPACE_XS)
-        for section in (self._case_section, self._chart_section, self._arch_section, self._view_section, self._stage_section, self._patient_section):
+        for section in (self._case_section, self._chart_section, self._propose_section, self._arch_section, self._view_section, self._stage_section,
+                        self._patient_section):
             column.addWidget(section())
         column.addStretch(1)
         scroll = QScrollArea()
@@ -81,6 +83,12 @@ class Controls(QWidget):
     def _on_notation(self, value: str) -> None:
         self.notation.set_value(value)
         self.notation_chosen.emit(value)
+
+    def _propose_section(self) -> Section:
+        section = Section("Propose")
+        self.propose = ProposePanel()
+        section.add(self.propose)
+        return section
 
     def _arch_section(self) -> Section:
         section = Section("Arch form")

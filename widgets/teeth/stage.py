@@ -14,6 +14,7 @@ from engines.teeth.outcome import Outcome
 from widgets import tokens
 from widgets.paint import Caption, GlyphButton
 from widgets.teeth import colour_maps
+from widgets.teeth.agreement import Agreement
 from widgets.teeth.linked_views import LinkedViews
 from widgets.teeth.marks import Line, Mark
 from widgets.teeth.scene import TeethScene
@@ -23,11 +24,13 @@ from widgets.teeth.words import DISCLAIMER, DISCLAIMER_TIP, numbered
 
 VIEW_ROWS = (("front", "Front", "1"), ("right", "Right", "2"), ("left", "Left", "3"), ("upper", "Upper", "4"), ("lower", "Lower", "5"), ("back", "Back", "6"))
 SWITCH_ROWS = (("ghost", "Start as a ghost (G)"), ("split", "Before and after side by side (X)"), ("distance", "Colour by displacement (D)"),
+               ("agreement", "Colour by agreement of the proposals (Shift+A)"),
                ("occlusogram", "Occlusogram: contact with the other jaw (O)"), ("labels", "Tooth numbers (N)"),
                ("landmarks", "Landmarks of the selected teeth, to be dragged (K)"), ("ruler", "Ruler (R)"),
                ("angle", "Angle (Shift+R)"))
 NUDGES = {Qt.Key.Key_Right: ("mesial", 1), Qt.Key.Key_Left: ("mesial", -1), Qt.Key.Key_Up: ("buccal", 1), Qt.Key.Key_Down: ("buccal", -1),
           Qt.Key.Key_PageUp: ("extrusion", 1), Qt.Key.Key_PageDown: ("extrusion", -1)}
+EXCLUSIVE = (("distance", "occlusogram", "agreement"), ("ruler", "angle"))  # of each group one at most
 NARROW_PX = 780  # of the picture, below which the toolbar is short of room
 OVERLAY_MM = 1.0  # deviations of a later scan are coloured up to here
 UNMOVED_MM = 0.005
@@ -62,6 +65,7 @@ class Stage(QWidget):
         self._notation, self._pivot = "fdi", "crown"
         self._painted: dict[int, np.ndarray] = {}
         self._landmarks: dict[int, dict[str, np.ndarray]] = {}
+        self._agreement: Agreement | None = None
         self._laid: str | None = None  # the jaw in whose place a later scan is shown
         self._lay_out()
         self._connect()
@@ -165,7 +169,7 @@ class Stage(QWidget):
         self._start.set_poses(beside if beside is not None else {number: np.eye(4) for number in poses})
         if self.switches["distance"].isChecked():
             self._paint_distance()
-        elif self._painted and not same:
+        elif self._painted and not same and not self.switches["agreement"].isChecked():
             self._clear_paint()  # an occlusogram of other poses: the next outcome brings the new one
 
     def _follow(self, poses: Poses) -> None:
@@ -197,6 +201,8 @@ class Stage(QWidget):
         self._show_labels()
         if self.switches["landmarks"].isChecked():
             self._show_landmarks()
+        if self.switches["agreement"].isChecked() and self._agreement is not None:
+            self.legend.setText(self._agreement.spoken(self.scene.selected, notation))
 
     def set_pivot(self, which: str) -> None:
         self._pivot = which
@@ -279,7 +285,7 @@ class Stage(QWidget):
     def switch(self, name: str, *on: bool) -> None:
         """One of SWITCH_ROWS on or off; without a value, the other way round."""
         state = bool(on[0]) if on else not self.switches[name].isChecked()
-        others = {"distance": ("occlusogram",), "occlusogram": ("distance",), "ruler": ("angle",), "angle": ("ruler",)}.get(name, ())
+        others = next((tuple(other for other in group if other != name) for group in EXCLUSIVE if name in group), ())
         for key, value in ((name, state), *((other, False) for other in others if state)):
             self.switches[key].setChecked(value)
         if name == "ghost":
@@ -300,6 +306,7 @@ class Stage(QWidget):
             self.asked.emit("occlusion")
         self._say_legend()
         self._paint_distance()  # with a legend that names the largest
+        self._paint_agreement()
 
     def _use_tool(self) -> None:
         tool = next((name for name in ("ruler", "angle") if self.switches[name].isChecked()), "select")
@@ -341,6 +348,24 @@ class Stage(QWidget):
             self._painted[number] = values
             self.scene.set_paint(number, colour_maps.displacement(values, max(top, 0.1)))
         self.legend.setText(f"Displacement, dark 0 to bright {top:.1f} mm")
+
+    def show_agreement(self, agreement: Agreement | None) -> None:
+        """How far the proposals agree, for the colours; None = there are none to compare."""
+        self._agreement = agreement
+        self._paint_agreement()
+
+    def _paint_agreement(self) -> None:
+        if self.case is None or not self.switches["agreement"].isChecked():
+            return
+        self._clear_paint()
+        if self._agreement is None:
+            return self.legend.setText("Agreement: propose two setups or more first")
+        for number in self._agreement.mm:
+            values = self._agreement.colours(number, len(self.case.teeth[number].mesh.vertices))
+            self._painted[number] = values
+            self.scene.set_paint(number, values)
+        self.legend.setText(self._agreement.spoken(self.scene.selected, self._notation))
+        return None
 
     def _clear_paint(self) -> None:
         for number in self._painted:

@@ -24,6 +24,8 @@ from widgets.teeth.controls import Controls
 from widgets.teeth.measure_list import MeasureList
 from widgets.teeth.movement_table import MovementTable
 from widgets.teeth.opening import Opening
+from widgets.teeth.proposals import Proposals
+from widgets.teeth.propose_panel import Settings
 from widgets.teeth.stage import Stage
 from widgets.teeth.tooth_panel import ToothPanel
 from widgets.teeth.work import Work
@@ -43,7 +45,8 @@ class TeethWorkspace(QWidget):
     kept_changed = Signal()
     writing = Signal(str, float)
 
-    def __init__(self, document: Any, worker: Any, background: Any, samples: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Any, worker: Any, background: Any, samples: Path, weights: Path | None = None, parent: QWidget | None = None) -> None:
+        """weights: the folder that the arrangement model ships in."""
         super().__init__(parent)
         self._document, self._worker = document, worker
         self.case: Case | None = None
@@ -57,6 +60,7 @@ class TeethWorkspace(QWidget):
         self.arches = Arches(self.controls, document, self)
         self.work = Work(self, document, background)
         self.opening = Opening(self, document)
+        self.proposals = Proposals(self, document, background, weights)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -71,13 +75,14 @@ class TeethWorkspace(QWidget):
         self._show_request(document.request)
 
     def _lay_out(self) -> None:
-        self.insight = Tabs("Insight")
+        self.insight = Tabs("Insight", tight=True)
         self.insight.setObjectName("panel")
         self.insight.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.insight.setFixedWidth(WIDTH_PX)
         for title, page, tip in (("Tooth", _scrolled(self.tooth), "The selected teeth: six numbers each"),
                                  ("Measures", _scrolled(self.measures), "Before, now and norm; click a line to see its landmarks"),
                                  ("Contacts", self.contacts, "Collisions, their depth and volume"),
+                                 ("Setups", _scrolled(self.proposals.page), "What the model proposes, beside the start and the arch-fit"),
                                  ("Table", self.table, "All movements, to be typed")):
             self.insight.add(title, page, tip)
         row = QHBoxLayout(self)
@@ -127,25 +132,28 @@ class TeethWorkspace(QWidget):
         self.work.worked.connect(self.worked)
         self.work.writing.connect(self.writing)
         self.opening.noticed.connect(self.noticed)
+        for signal in ("noticed", "worked", "writing", "kept_changed"):
+            getattr(self.proposals, signal).connect(getattr(self, signal))
 
     # workspace protocol ----------------------------------------------------------------------------------------------
     def start(self) -> None:
         self.submit()
 
     def submit(self) -> None:
-        self._worker.submit(Ask(self._document.request, self.stage.switches["occlusogram"].isChecked()))
+        """What is in sight is measured: the plan, or the proposal that is looked at."""
+        self._worker.submit(Ask(self._document.request.with_plan(replace(self.plan, moves=self._sight())), self.stage.switches["occlusogram"].isChecked()))
 
     def commands(self) -> dict[str, Callable[..., object]]:
         views = {f"teeth.{view}": lambda view=view: self.stage.look(view) for view in VIEWS}
         switches = {f"teeth.{name}": lambda *on, name=name: self.stage.switch(name, *on)
-                    for name in ("ghost", "split", "distance", "occlusogram", "labels", "landmarks", "ruler", "angle")}
+                    for name in ("ghost", "split", "distance", "occlusogram", "labels", "landmarks", "ruler", "angle", "agreement")}
         return views | switches | {
             "teeth.jaws": self.stage.next_jaws, "teeth.play": self.stage.timeline.play.toggle,
             "teeth.all": lambda: self.select(tuple(self.case.teeth) if self.case else ()), "teeth.pair": self._select_pair,
             "teeth.lock": lambda: self.edit(editing.toggled(self.plan, "locked", self.selected), "lock"),
             "teeth.extract": lambda: self.edit(editing.toggled(self.plan, "extracted", self.selected), "extraction"),
             "teeth.reset": lambda: self.edit(editing.reset(self.plan, self.selected), "reset"),
-            "teeth.fit": self.work.fit, "teeth.stages": self.work.make_stages, "teeth.plans": self._other_plan,
+            "teeth.propose": self.proposals.propose, "teeth.fit": self.work.fit, "teeth.stages": self.work.make_stages, "teeth.plans": self._other_plan,
             "teeth.orient": self.opening.orient, "teeth.segment": self.opening.segment,
             "teeth.picture": self.work.save_picture, "teeth.export": self.work.ask_export, "teeth.plan": self.work.ask_plan,
             "teeth.overlay": self.work.ask_overlay}
@@ -154,7 +162,7 @@ class TeethWorkspace(QWidget):
         {"controls": self.controls, "insight": self.insight}[panel].setVisible(shown)
 
     def escape(self) -> bool:
-        if self.opening.escape() or self.stage.escape() or self.work.escape():
+        if self.proposals.escape() or self.opening.escape() or self.stage.escape() or self.work.escape():
             return True
         if self.selected:
             self.select(())
@@ -163,15 +171,18 @@ class TeethWorkspace(QWidget):
 
     def stop_writing(self) -> None:
         self.work.cancel_export()
+        self.proposals.cancel()
 
     def shows(self, ticket: int) -> bool:
         return False
 
     def kept(self) -> dict[str, Any]:
-        return {}
+        """How proposals are asked for: a tool's settings, which undo must not touch."""
+        settings = self.controls.propose.settings
+        return {} if settings == Settings() else {"proposing": settings.to_dict()}
 
     def set_kept(self, values: dict[str, Any]) -> None:
-        """Nothing is kept beside the request."""
+        self.proposals.set_settings(Settings.from_dict(values.get("proposing")))
 
     def open_path(self, path: Path) -> bool:
         """A case or a plan. EngineError when it is one but will not do; the files themselves are read on the engine's thread."""
@@ -225,6 +236,7 @@ class TeethWorkspace(QWidget):
     def _on_request(self, request: TeethRequest) -> None:
         if self.case is not None and self.outcome is not None and self.outcome.request.case != request.case:
             self.case, self.outcome, self._told = None, None, ()
+        self.proposals.settle(request)
         self._show_request(request)
         self.submit()
         if self._gesture:
@@ -245,14 +257,18 @@ class TeethWorkspace(QWidget):
             self.arches.show(self.case, request)
         self._show_selection()
 
+    def _sight(self) -> tuple[tuple[int, Move], ...]:
+        """The plan's moves, or those of the proposal in its place."""
+        return self.plan.moves if self.proposals.moves is None else self.proposals.moves
+
     def shown_moves(self) -> tuple[tuple[int, Move], ...]:
         """Where the timeline stands, as movements from the start."""
         line, plan = self.stage.timeline, self.plan
         if line.share >= 1:
-            return plan.moves
-        if self.work.staging is not None:
+            return self._sight()
+        if self.work.staging is not None and self.proposals.moves is None:
             return tuple((number, self.work.staging.move(number, line.line.place)) for number, _ in plan.moves if number not in plan.extracted)
-        return tuple((number, move.scaled(line.share)) for number, move in plan.moves)
+        return tuple((number, move.scaled(line.share)) for number, move in self._sight())
 
     def show_place(self) -> None:
         """The teeth where the timeline stands: at a stage, part of the way, or planned."""
@@ -263,9 +279,9 @@ class TeethWorkspace(QWidget):
         poses = poses_of(self.case, replace(plan, moves=self.shown_moves()))
         other = request.plans[1 - request.active] if len(request.plans) == 2 else None
         self.stage.show_poses(poses, plan.extracted, poses_of(self.case, other) if other is not None else None)
-        self.stage.set_editable(share >= 1)
+        self.stage.set_editable(share >= 1 and self.proposals.moves is None)
         beside = f"left: {other.name if other is not None else 'the start'}, right: {plan.name}" if self.stage.switches["split"].isChecked() else plan.name
-        self.stage.plans.setText(f"{beside}, {plan.origin}")
+        self.stage.plans.setText(f"{beside}, {plan.origin}" if self.proposals.moves is None else self.proposals.caption())
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if outcome.request.case != self._document.request.case:
@@ -323,6 +339,7 @@ class TeethWorkspace(QWidget):
         self.tooth.show_teeth(self.selected, plan.move(first), self._notation, first in plan.locked, first in plan.extracted)
         self.tooth.show_stages(self.work.staging.spans.get(first) if self.work.staging is not None else None, _predicted(plan, first))
         self.stage.show_selection(self.selected, plan.locked, self._notation)
+        self.proposals.show_selection()
         self.table.show_plan(tuple(self.case.teeth) if self.case else (), plan, self._notation)
         self._show_chart()
 

@@ -65,6 +65,12 @@ def test_to_adopt_a_point_changes_sampler_steps_mode_and_timesteps_alone():
     assert found == replace(mine, sampler="deis", steps=8, mode="recfg", guide_below=float("inf"), tuning="", ratios=())
 
 
+def test_a_measured_point_is_adopted_without_an_interval_and_a_sharpness_it_was_not_measured_with():
+    mine = Sampling(model="fashion-mnist", mode="calibrated", guide_below=2.0, guide_above=0.1, sharpness=0.4)
+    found = adopted(mine, points(row("dpmpp-2m", 10, mode="calibrated"))[0])
+    assert (found.guide_below, found.guide_above, found.sharpness) == (float("inf"), 0.0, 0.0)
+
+
 # tables --------------------------------------------------------------------------------------------------------------------
 def test_a_point_is_the_mean_over_seeds_with_their_spread():
     point, = points(row(frechet=10.0, accuracy=0.8), row(frechet=14.0, accuracy=0.9, seed=1))

@@ -132,6 +132,15 @@ def test_consensus_of_equal_proposals_is_that_proposal():
     assert torch.allclose(tadpm_sampling.consensus(z), z[0], atol=1e-5) and mm.max() < 1e-5 and deg.max() < 1e-2
 
 
+def test_the_expected_move_is_what_the_network_says_of_pure_noise_and_leaves_absent_teeth():
+    net, seen = network(), batch(2)
+    noise = tadpm_sampling.seeded(3, 2)
+    with torch.no_grad():
+        found = tadpm_sampling.expected(net, net.features(seen), seen.mask, noise)
+    assert torch.allclose(found[seen.mask], denoised(net, seen, noise, net.schedule.last)[seen.mask], atol=1e-6)
+    assert not found[~seen.mask].any() and found[seen.mask].any()
+
+
 def test_losses_are_their_formulas():
     mask = torch.zeros(1, 32, dtype=torch.bool)
     mask[0, :2] = True
@@ -163,6 +172,22 @@ def test_pairs_are_seeded_and_undisturbed_ones_say_do_not_move():
     a, b = batch(seed=9), batch(seed=9)
     assert all(torch.equal(x, y) for x, y in zip(a.parts(), b.parts(), strict=True)) and not torch.equal(a.z, batch(seed=10).z)
     assert training_cases.draw(bank(), (1,), 2, 32, plain=0.0).z.abs().max() < 1e-4
+
+
+def test_an_aligned_case_is_disturbed_about_its_crowns_and_its_reference_leads_back():
+    case = holdouts.shifted(3)
+    aligned = moved(case, case.reference)
+    made = holdouts.disturbed(replace(aligned, reference=None), 1)
+    back = moved(made, made.reference)
+    for number, tooth in aligned.teeth.items():
+        assert np.allclose(back.teeth[number].mesh.vertices, tooth.mesh.vertices, atol=1e-4)
+    far = [np.linalg.norm(made.teeth[n].centre - tooth.centre) for n, tooth in aligned.teeth.items()]
+    assert .5 < np.mean(far) < 2.5 and max(far) < 8
+    again = holdouts.disturbed(replace(aligned, reference=None), 1)
+    assert np.array_equal(again.teeth[11].frame, made.teeth[11].frame)
+    assert not np.allclose(holdouts.disturbed(aligned, 2).teeth[11].frame, made.teeth[11].frame)
+    with pytest.raises(EngineError, match="permanent teeth"):
+        holdouts.disturbed(aligned.with_teeth({n: aligned.teeth[n] for n in (11, 12, 13)}), 0)
 
 
 def test_the_bank_is_a_function_of_its_step():
@@ -221,10 +246,19 @@ def test_locked_teeth_keep_exactly_their_poses_and_proposals_do_not_depend_on_th
     contacts, news = Contacts(case()), []
     job = Job(lambda kind, values: news.append(values[0]) if kind == "news" else None)
     one = propose.propose(network(), case(), start, propose.Ask(1, 2, (16, 11), steps=3), contacts, job)
-    two = propose.propose(network(), case(), start, propose.Ask(2, 2, (16, 11), steps=3), contacts)
-    assert all(np.array_equal(two.consensus[n], np.eye(4)) and np.array_equal(one.poses[0][n], np.eye(4)) for n in (16, 11))
-    assert all(np.allclose(one.poses[0][n], two.poses[0][n], atol=1e-4) for n in start)
-    assert [step.k for step in news] == [1, 2, 3] and two.overlap_mm["consensus"] <= two.overlap_mm["start"]
+    two, three = (propose.propose(network(), case(), start, propose.Ask(count, 2, (16, 11), steps=3), contacts) for count in (2, 3))
+    assert all(np.array_equal(made.poses[-1][n], np.eye(4)) for made in (one, two, three) for n in (16, 11))
+    for k, pair in ((0, (one, two)), (0, (two, three)), (1, (two, three))):
+        assert all(np.allclose(pair[0].poses[k][n], pair[1].poses[k][n], atol=1e-4) for n in start)
+    assert not np.allclose(three.poses[1][21], three.poses[2][21], atol=1e-3)
+    assert [step.k for step in news] == [1, 2, 3] and two.overlap_mm["proposal 0"] <= two.overlap_mm["start"]
+
+
+def test_modes_are_the_network_and_the_arch_fit_in_their_parts():
+    z, turned, level = (np.random.default_rng(k).standard_normal((32, 6)) for k in range(3))
+    assert propose.mixed("network", z, turned, level) is z
+    assert np.array_equal(propose.mixed("blend", z, turned, level), (z + turned) / 2)
+    assert np.array_equal(propose.mixed("hybrid", z, turned, level), np.hstack([level[:, :3], z[:, 3:]]))
 
 
 @pytest.mark.parametrize("kind", ["mlp", "pstn", "tanet"])

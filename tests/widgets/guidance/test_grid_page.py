@@ -129,6 +129,14 @@ def test_hovering_a_cell_names_its_settings_and_leaving_it_stops(bench, page):
     assert "adopts" in page.info.full()
 
 
+def test_a_cell_that_comes_under_a_resting_pointer_names_its_settings(bench, page):
+    page.begin.click()
+    QTest.mouseMove(page.view.viewport(), page.view.box((1, 2)).center().toPoint())
+    assert "adopts" in page.info.full()
+    tell(bench)
+    assert "strength 3, steps 10" in page.info.full()
+
+
 def test_other_settings_mark_the_grid_as_outdated_and_keep_it(bench, page):
     page.begin.click()
     tell(bench)

@@ -63,6 +63,13 @@ def test_a_folder_dropped_on_the_window_becomes_the_model_with_settings_that_fit
     assert all(button.isEnabled() for button in bench.workspace.controls.sampler.buttons.values())
 
 
+def test_an_opened_model_does_not_inherit_the_noise_level_of_the_calibrated_mode(bench, folder):
+    request = bench.document.request
+    bench.document.replace(replace(request, a=replace(request.a, mode="calibrated", guide_below=2.0)), "calibrated")
+    bench.workspace.open_path(folder("dit"))
+    assert (bench.document.request.a.mode, bench.document.request.a.guide_below) == ("cfg", float("inf"))
+
+
 def test_a_text_model_shows_prompts_and_a_class_model_its_classes(bench, folder):
     controls = bench.workspace.controls
     assert not controls.prompts.isVisible()

@@ -114,6 +114,8 @@ def test_every_setting_reaches_the_training(bench, page, folder, tmp_path):
 def test_a_running_training_shows_its_loss_its_pictures_and_the_time_left(bench, page, folder):
     ticket = running(bench, folder)
     images = np.zeros((4, 8, 8, 3), np.uint8)
+    bench.background.progress.emit(ticket, 0.9, "Reading pictures: 9 of 10")
+    assert bench.workspace.controls.train.text() == "Reading pictures: 90%"
     bench.background.news.emit(ticket, moment(10))
     bench.background.news.emit(ticket, moment(20, images=images, each=2, classes=("cat", "dog"), notes=("1 picture could not be read",)))
     assert "step 20" in page.run.text() and "about 1 h 30 min left" in page.run.text()

@@ -45,6 +45,22 @@ def test_a_slider_that_rests_while_held_is_refined(bench, qtbot):
     release()
 
 
+def test_a_drag_that_pauses_is_still_one_undo_step(bench, qtbot, monkeypatch):
+    bench.worker.answer()
+    monkeypatch.setattr(QGuiApplication, "mouseButtons", lambda: Qt.MouseButton.LeftButton)
+    slider = bench.workspace.controls.sliders["gamma_1"]
+    drag(slider, 4)
+    qtbot.waitUntil(lambda: not bench.worker.asked[-1].draft, timeout=2000)
+    QTest.mouseMove(slider.track, QPoint(round(slider.track._x(6)), 10))
+    monkeypatch.undo()
+    QTest.mouseRelease(slider.track, Qt.MouseButton.LeftButton, pos=QPoint(round(slider.track._x(6)), 10))
+    drag(slider, 8)()
+    bench.document.undo_stack.undo()
+    assert bench.document.request.a.gamma_1 == pytest.approx(6, abs=0.11)
+    bench.document.undo_stack.undo()
+    assert bench.document.request.a.gamma_1 == 3.0
+
+
 def test_going_back_to_what_was_drawn_costs_nothing(bench):
     bench.worker.answer()
     bench.workspace.controls.mode.buttons["cfg"].click()
@@ -53,6 +69,15 @@ def test_going_back_to_what_was_drawn_costs_nothing(bench):
     bench.document.undo_stack.undo()
     assert len(bench.worker.asked) == asked
     assert bench.workspace.stage.outcome.sides[0].settings.mode == "recfg"
+
+
+def test_settings_that_cannot_be_drawn_do_not_claim_the_picture_in_sight(bench):
+    bench.worker.answer()
+    bench.workspace.controls.mode.buttons["cfg"].click()
+    bench.worker.failed.emit(EngineError("It broke."))
+    assert bench.workspace.stage._draft.text() == "an earlier picture"
+    bench.document.undo_stack.undo()
+    assert bench.workspace.stage._draft.text() == ""
 
 
 def test_compare_is_one_click_and_shares_the_noise(bench):
