@@ -25,7 +25,7 @@ class Entry:
         return self.id.partition(".")[0]
 
 
-MENUS = ("File", "Edit", "View", "Guidance", "Teeth", "Help")
+MENUS = ("File", "Edit", "View", "Guidance", "Teeth", "GAN lab", "Help")
 TABLE = (
     Entry("file.new", "File", "New session", ("Ctrl+N",), "Start afresh with the first example"),
     Entry("file.open", "File", "Open\N{HORIZONTAL ELLIPSIS}", ("Ctrl+O",),
@@ -41,6 +41,8 @@ TABLE = (
     Entry("teeth.picture", "File", "Save picture\N{HORIZONTAL ELLIPSIS}", ("Ctrl+E",), "The view as PNG"),
     Entry("teeth.export", "File", "Export plan\N{HORIZONTAL ELLIPSIS}", ("Ctrl+Shift+E",), "Stages, models, movements, report and film into a folder"),
     Entry("teeth.plan", "File", "Open plan\N{HORIZONTAL ELLIPSIS}", (), "A plan of this case that was exported before", ends_group=True),
+    Entry("gan.save_plots", "File", "Save plots\N{HORIZONTAL ELLIPSIS}", ("Ctrl+E",), "Save both generators' points and every curve as PNG, SVG and CSV",
+          ends_group=True),
     Entry("file.quit", "File", "Quit", ("Ctrl+Q",), "Close Vernier"),
     Entry("edit.undo", "Edit", "Undo", ("Ctrl+Z",), "Back to the request before"),
     Entry("edit.redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Forward again", ends_group=True),
@@ -104,6 +106,16 @@ TABLE = (
           "A scan taken during the treatment over the stage in sight, deviations as colours"),
     Entry("teeth.orient", "Teeth", "Orientation\N{HORIZONTAL ELLIPSIS}", (), "Occlusal plane and midline, by hand"),
     Entry("teeth.segment", "Teeth", "Segment the scan\N{HORIZONTAL ELLIPSIS}", (), "One click on each crown turns a scan into teeth and gum", ends_group=True),
+    Entry("gan.train", "GAN lab", "Train or pause", ("P",), "Start or pause both trainings; the space key does it too"),
+    Entry("gan.step", "GAN lab", "One step", ("S",), "One step of both generators"),
+    Entry("gan.back", "GAN lab", "Back to the checkpoint before", ("Backspace",), "Rewind to the last checkpoint before this step"),
+    Entry("gan.reset", "GAN lab", "Reset", ("Shift+R",), "Back to the first weights", ends_group=True),
+    Entry("gan.new_seed", "GAN lab", "New seed", ("N",), "Other weights and other samples, unless the seed is locked"),
+    Entry("gan.draw", "GAN lab", "Paint your own data", ("W",), "Points painted with the mouse become what is learned"),
+    Entry("gan.seeds", "GAN lab", "Several seeds", ("Q",), "The same settings under several seeds: mean and spread", ends_group=True),
+    Entry("gan.real", "GAN lab", "Real points, on or off", ("H",), "True samples as small dots"),
+    Entry("gan.field", "GAN lab", "Discriminator, on or off", ("D",), "Where the discriminator believes points are real"),
+    Entry("gan.arrows", "GAN lab", "Pull of the score, on or off", ("A",), "The gradient of L_score at points of B", ends_group=True),
     Entry("job.cancel", "View", "Cancel the job", ("Esc",), "Stop what is running"),
     Entry("help.palette", "Help", "Command palette", ("Ctrl+K",), "Type a few letters of any command"),
     Entry("help.keys", "Help", "Keyboard shortcuts", ("F1", "?"), "All keys at a glance"),

@@ -30,7 +30,7 @@ from widgets.welcome import Welcome
 
 SIZE_PX, LEAST_PX, NARROW_PX, MACHINE_MS = (1440, 900), (880, 540), 1120, 2000
 CLOSE_MS = 30_000  # importing torch on a busy machine takes longer than any engine step
-FILTER = "Vernier (*.vernier *.png *.safetensors *.tuned.json *.stl *.ply *.obj *.vtp *.dcm *.zip *.tar *.tar.gz *.tar.xz);;All files (*)"
+FILTER = "Vernier (*.vernier *.png *.safetensors *.tuned.json *.stl *.ply *.obj *.vtp *.dcm *.zip *.tar *.tar.gz *.tar.xz *.csv);;All files (*)"
 
 
 class Window(QMainWindow):
@@ -262,8 +262,9 @@ class Window(QMainWindow):
                 raise EngineError(f"There is nothing to open in {path.name}.",
                                   remedy="Choose a folder with a model_index.json, with pictures by class, or with dental meshes.")
             raise EngineError(f"Vernier cannot open {path.name}.",
-                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, and dental cases "
-                                     "(STL, PLY, OBJ, VTP, DICOM; a file, a folder, a zip); with Open folder diffusers folders and pictures by class.")
+                              remedy="It opens *.vernier sessions, PNG pictures it saved, .safetensors models and tables, dental cases (STL, PLY, OBJ, "
+                                     "VTP, DICOM; a file, a folder, a zip) and points for the GAN lab (CSV); with Open folder diffusers folders and "
+                                     "pictures by class.")
         except EngineError as error:
             self.notices.fail(error)
         return False

@@ -8,6 +8,7 @@ from typing import Any
 
 import resources
 from app.settings import cache, home
+from engines.gan import request as lab
 from engines.guidance.request import GuidanceRequest, unwrap, wrap
 from engines.job import Engine, Job, Task
 from engines.teeth import request as dental_request
@@ -84,6 +85,18 @@ def _teeth_engine(device: str) -> Engine:
     return TeethEngine(resources.path("samples") / "teeth")
 
 
+def _gan_widget(document: Any, worker: Any, background: Any) -> Any:
+    from widgets.gan.workspace import GanWorkspace
+
+    return GanWorkspace(document, worker, background)
+
+
+def _gan_engine(device: str) -> Engine:
+    from engines.gan.engine import GanEngine
+
+    return GanEngine(cache() / "gan")  # its networks are so small that a processor is the fastest device
+
+
 _GUIDANCE_MARKS = (
     ("Drag \N{GREEK SMALL LETTER GAMMA}\N{SUBSCRIPT ONE}",
      "It is the strength of guidance. The picture follows while you drag and refines when you let go. Hold Shift for a ten times finer scale."),
@@ -94,7 +107,14 @@ _TEETH_MARKS = (
     ("See what it does", "Measures, contacts and stages follow every move. G shows the start as a ghost, X both side by side, O the contacts as colours."),
     ("Open your own case", "Drop a folder, a zip or a scan on the window. Numbering, units and axes are found, and asked when in doubt."))
 
+_GAN_MARKS = (
+    ("Press Space", "Two generators learn the same points from the same weights. B is also pulled to the data by an exact score. Space pauses."),
+    ("Move a slider while they learn", "It acts on the next step. The dots under the picture are checkpoints: click one to go back."),
+    ("Paint your own data", "W opens a canvas. Seeds on the right repeats a setting, so that luck is told from effect."))
+
 TABLE = (Row("guidance", "Guidance", "guidance", GuidanceRequest, wrap, unwrap, _guidance_widget, _guidance_engine,
-             lambda path: not dental.looks_dental(path), _GUIDANCE_MARKS),
+             lambda path: not dental.looks_dental(path) and path.suffix.lower() != ".csv", _GUIDANCE_MARKS),
          Row("teeth", "Teeth", "teeth", dental_request.TeethRequest, dental_request.wrap, dental_request.unwrap, _teeth_widget, _teeth_engine,
-             dental.looks_dental, _TEETH_MARKS))
+             dental.looks_dental, _TEETH_MARKS),
+         Row("gan", "GAN lab", "gan", lab.GanRequest, lab.wrap, lab.unwrap, _gan_widget, _gan_engine, lambda path: path.suffix.lower() == ".csv",
+             _GAN_MARKS))

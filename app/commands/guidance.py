@@ -160,6 +160,10 @@ def run_request(args: argparse.Namespace, job: Job) -> dict[str, Any]:
             values = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise EngineError(f"{path.name} could not be read as a request ({error}).", remedy="Give a JSON request or a PNG that Vernier saved.") from error
+        if isinstance(values, dict) and values.get("workspace") == "gan":
+            from app.commands.gan import run_saved
+
+            return run_saved(values, args.out, job)
         request = unwrap(values)
     if request.grid is not None:
         from app.commands.grid import draw

@@ -3,7 +3,7 @@ from PySide6.QtWidgets import QMenuBar, QWidget
 
 from app.actions import MENUS, TABLE, Actions
 
-WORKSPACES = ("guidance", "teeth")
+WORKSPACES = ("guidance", "teeth", "gan")
 
 
 def test_no_two_commands_share_an_id_nor_two_that_are_there_together_a_key():
