@@ -10,7 +10,7 @@ import numpy as np
 
 from engines.face import backdrop, crop, morphable, paint, raster
 from engines.face.morphable import EYES, GUMS, INNER_LIP, LOWER_TEETH, NECK, OUTER_LIP, SKIN, SOCKET, UPPER_TEETH, Head
-from engines.face.mouth import shape_weights
+from engines.face.mouth import CLOSE, shape_weights
 
 IDENTITIES = 60  # coefficients that are drawn; the later ones change little
 TONES = 4096
@@ -42,7 +42,9 @@ class Portrait:
         part = head.part_of_vertex
         upper = (part == UPPER_TEETH) | ((part == GUMS) & (np.linalg.norm(head.whole("jawOpen"), axis=1) < 0.5))
         rest[upper, 1] -= random.uniform(0.05, 0.22)  # the model's incisors end too high for an open vowel
-        self.rest = rest
+        self._seal = seal(head, rest)
+        self.rest = rest + self._seal * random.uniform(0.6, 1.0)
+        self._seal = self._seal - (self.rest - rest)
         self._pose(random, plain)
         self.picture = backdrop.draw(self.full, random, plain, self._outline())
         self._offset = random.integers(512, size=2)
@@ -88,9 +90,10 @@ class Portrait:
         head = self.head
         drawn = head.part != EYES
         drawn[head.part == EYES] = _sclera(head.triangles[head.part == EYES])
-        moved = np.abs(head.mouth_basis).sum(0).max(1) > 0.01
-        moving = moved[head.triangles].any(1) & drawn
+        self._moved = np.abs(head.mouth_basis).sum(0).max(1) > 0.01
+        moving = self._moved[head.triangles].any(1) & drawn
         self._moves = np.flatnonzero(moving)
+        self._moving_triangles = head.triangles[self._moves]
         self.points = self._screen(self.rest)
         still = np.flatnonzero(drawn & ~moving)
         self._still_seen = raster.fill(self._pushed(self.points), head.triangles[still], raster.nothing(self.full), still)
@@ -106,13 +109,13 @@ class Portrait:
 
     def mouth_points(self, mouth: np.ndarray) -> np.ndarray:
         """[V, 3] cm of the head at a mouth [8]."""
-        return self.rest + np.tensordot(shape_weights(mouth), self.head.mouth_basis, 1)
+        return self.rest + np.tensordot(shape_weights(mouth), self.head.mouth_basis, 1) + self._seal * float(mouth[CLOSE])
 
     def frame(self, mouth: np.ndarray) -> Frame:
         """The picture at a mouth [8] of engines/face/mouth.py."""
         head, at = self.head, self.mouth_points(mouth)
         points = self._screen(at)
-        seen = raster.fill(self._pushed(points), head.triangles[self._moves], self._still_seen, self._moves)
+        seen = raster.fill(self._pushed(points), self._moving_triangles, self._still_seen, self._moves)
         owner = seen.owner
         fresh = np.flatnonzero((owner >= 0) & (seen.key != self._still_seen.key))
         picture = self.picture.copy()
@@ -125,19 +128,27 @@ class Portrait:
         if not len(pixel):
             return
         head = self.head
-        normal = morphable.normals(at, head.triangles) @ self.turn.T
-        diffuse, gloss = paint.shade(normal, self.light)
-        diffuse, gloss = self._occluded(at, diffuse, gloss)
-        values = np.column_stack([self.colour * diffuse, gloss, self.beard])
+        values = self._lit(at, points is self.points)
         corners = head.triangles[owner]
         weight = raster.weights(points, corners, pixel, self.full)
         value = raster.carried(values, corners, weight)
-        place = raster.carried_corners(head.uv[head.corners_uv[owner]], weight)
+        place = raster.carried(head.uv, head.corners_uv[owner], weight)
         mottle, stubble = self._noise(place)
         skin = head.part[owner] <= NECK
         value[:, :3] *= np.where(skin, (1 + mottle) * (1 - value[:, 4] * 0.75 * stubble), 1)[:, None]
         lit = value[:, :3] + value[:, 3:4]
         picture.reshape(-1, 3)[pixel] = _TO_BYTE[(lit * (TONES - 1)).clip(0, TONES - 1).astype(np.int32)]
+
+    def _lit(self, at: np.ndarray, still: bool) -> np.ndarray:
+        """[V, 5] of colour under the light, gloss and beard. Vertices that no mouth moves keep the normals of the head at rest."""
+        if still:
+            self._normal = morphable.normals(at, self.head.triangles)
+            normal = self._normal
+        else:
+            normal = np.where(self._moved[:, None], morphable.normals(at, self._moving_triangles), self._normal)
+        diffuse, gloss = paint.shade(normal @ self.turn.T, self.light)
+        diffuse, gloss = self._occluded(at, diffuse, gloss)
+        return np.column_stack([self.colour * diffuse, gloss, self.beard]).astype(np.float32)
 
     def _occluded(self, at: np.ndarray, diffuse: np.ndarray, gloss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Less light reaches the inside of the mouth the deeper it lies and the less the lips part, and the throat below the chin."""
@@ -148,7 +159,7 @@ class Portrait:
         dark = np.ones(len(at), np.float32)
         teeth = (part == UPPER_TEETH) | (part == LOWER_TEETH)
         open_share = np.clip(0.55 + 0.45 * gap, 0.5, 1.0)
-        dark[teeth] = open_share * np.exp(-0.24 * np.clip(depth[teeth] - 0.5, 0, None))
+        dark[teeth] = open_share * np.exp(-0.34 * np.clip(depth[teeth] - 0.4, 0, None) - 0.4 * np.clip(np.abs(at[teeth, 0]) - 1.3, 0, None))
         hollow = (part == GUMS) | (part == SOCKET)
         dark[hollow] = open_share * np.exp(-0.42 * self.gum_shade * np.clip(depth[hollow] - 0.6, 0, None))
         chin = at[morphable.CHIN]
@@ -162,6 +173,23 @@ class Portrait:
         at = (place * 512).astype(np.int32) + self._offset
         found = _GRAIN[0][at[:, 1] % 512, at[:, 0] % 512]
         return found[:, 0], found[:, 1]
+
+
+def seal(head: Head, rest: np.ndarray) -> np.ndarray:
+    """[V, 3] cm that brings the lips of a head together: identities and still expressions leave them up to 3 mm apart.
+
+    The lower lip goes 65 % of the way. It fades out over 1.5 cm around the mouth, and leaves teeth and gums where they are.
+    """
+    ring = rest[list(INNER_LIP)]
+    gap = float((ring[1:4, 1] - ring[[7, 6, 5], 1]).mean()) - 0.03
+    middle = ring[[1, 2, 3, 5, 6, 7]].mean(0)
+    away = (rest - middle) * np.array([0.55, 1.0, 0.5])
+    near = np.exp(-((away**2).sum(1) / 1.5**2)) * (head.part_of_vertex == SKIN)
+    jaw = head.whole("jawOpen")[:, 1]
+    lower = np.clip(jaw / jaw[list(INNER_LIP[5:8])].mean(), 0, 1)  # how far the jaw takes a vertex along: 1 on the lower lip
+    found = np.zeros_like(rest)
+    found[:, 1] = gap * near * (0.65 * lower - 0.35 * (1 - lower))
+    return found
 
 
 def _sclera(triangles: np.ndarray) -> np.ndarray:

@@ -126,8 +126,11 @@ def _parts(triangles: np.ndarray) -> np.ndarray:
 
 
 def normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals [V, 3] outwards, the mean of the triangles around each vertex weighed by area."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    face = np.cross(b - a, c - a)
-    total = np.stack([np.bincount(triangles.ravel(), np.repeat(face[:, k], 3), len(points)) for k in range(3)], 1).astype(np.float32)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+    """Unit normals [V, 3] outwards, the mean of the triangles around each vertex weighed by area; nought where there are none."""
+    x, y, z = (np.ascontiguousarray(points[:, k]) for k in range(3))
+    a, b, c = (np.ascontiguousarray(triangles[:, k]) for k in range(3))
+    ux, uy, uz, vx, vy, vz = x[b] - x[a], y[b] - y[a], z[b] - z[a], x[c] - x[a], y[c] - y[a], z[c] - z[a]
+    face, corners = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx), np.concatenate([a, b, c])
+    total = np.stack([np.bincount(corners, np.tile(part, 3), len(points)) for part in face], 1).astype(np.float32)
+    length = np.sqrt((total * total) @ np.ones(3, np.float32))
+    return total / np.maximum(length, 1e-12)[:, None]

@@ -157,7 +157,8 @@ def shade(normal: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray]:
         wrap = np.clip((facing[:, None] + np.array([0.22, 0.12, 0.08])) / np.array([1.22, 1.12, 1.08]), 0, None)  # red light goes deeper into skin
         diffuse = diffuse + wrap * colour
         half = direction + np.array([0, 0, 1.0], np.float32)
-        gloss += np.clip(normal @ (half / np.linalg.norm(half)), 0, 1) ** 24 * colour.mean() * light.gloss
+        shine = np.clip(normal @ (half / np.linalg.norm(half)), 0, 1) ** 2
+        gloss += (shine * shine * shine) ** 4 * (colour.mean() * light.gloss)
     return diffuse.astype(np.float32), gloss
 
 

@@ -34,23 +34,22 @@ def fill(points: np.ndarray, triangles: np.ndarray, seen: Seen, numbers: np.ndar
     points [V, 3], triangles [T, 3]; numbers [T] are what `owner` will say (default 0, 1, ...); depths outside `near` are clamped to it.
     """
     size = seen.size
-    corners = points[triangles].astype(np.float32)  # [T, 3, 3]
-    x, y, z = corners[..., 0], corners[..., 1], corners[..., 2]
-    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
-    left, top = np.ceil(x.min(1) - 0.5).clip(0), np.ceil(y.min(1) - 0.5).clip(0)
-    wide = np.floor(x.max(1) - 0.5).clip(max=size - 1) - left + 1
-    high = np.floor(y.max(1) - 0.5).clip(max=size - 1) - top + 1
+    columns = np.ascontiguousarray(points.T, np.float32)
+    x0, x1, x2, y0, y1, y2 = (columns[axis][triangles[:, k]] for axis in (0, 1) for k in range(3))
+    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+    left, right = _ends(x0, x1, x2, size)
+    top, bottom = _ends(y0, y1, y2, size)
+    wide, high = right - left + 1, bottom - top + 1
     kept = np.flatnonzero((area < -1e-6) & (wide > 0) & (high > 0))
     if not len(kept):
         return seen
-    x, y, z, area = x[kept], y[kept], z[kept], area[kept]
+    x0, x1, x2, y0, y1, y2, area = (v[kept] for v in (x0, x1, x2, y0, y1, y2, area))
     left, top, wide, high = (v[kept].astype(np.int32) for v in (left, top, wide, high))
-    # barycentric coordinates of the second and third corner, and depth, are linear in the pixel: v = a X + b Y + c
-    a1, b1 = (y[:, 2] - y[:, 0]) / area, -(x[:, 2] - x[:, 0]) / area
-    a2, b2 = -(y[:, 1] - y[:, 0]) / area, (x[:, 1] - x[:, 0]) / area
-    ox, oy = left + 0.5 - x[:, 0], top + 0.5 - y[:, 0]
+    z0, z1, z2 = (columns[2][triangles[kept, k]] for k in range(3))
+    # barycentric coordinates of the second and third corner are linear in the pixel: u = a X + b Y + c
+    a1, b1, a2, b2 = (y2 - y0) / area, (x0 - x2) / area, (y0 - y1) / area, (x1 - x0) / area
+    ox, oy = left + 0.5 - x0, top + 0.5 - y0
     c1, c2 = a1 * ox + b1 * oy, a2 * ox + b2 * oy
-    d1, d2 = z[:, 1] - z[:, 0], z[:, 2] - z[:, 0]
     count = wide * high
     which = np.repeat(np.arange(len(kept), dtype=np.int32), count)
     local = np.arange(len(which), dtype=np.int32) - np.repeat(np.cumsum(count, dtype=np.int32) - count, count)
@@ -61,31 +60,39 @@ def fill(points: np.ndarray, triangles: np.ndarray, seen: Seen, numbers: np.ndar
     inside = np.flatnonzero((u >= -1e-6) & (v >= -1e-6) & (u + v <= 1 + 1e-6))
     which, u, v = which[inside], u[inside], v[inside]
     pixel = (top[which] + row[inside]) * size + left[which] + column[inside]
-    depth = z[which, 0] + u * d1[which] + v * d2[which]
-    scaled = ((depth.astype(np.float64) - near[0]) * (2**_DEPTH_BITS / (near[1] - near[0]))).clip(0, 2**_DEPTH_BITS - 1)
+    depth = z0[which] + u * (z1 - z0)[which] + v * (z2 - z0)[which]
+    scaled = np.clip((depth.astype(np.float64) - near[0]) * (2**_DEPTH_BITS / (near[1] - near[0])), 0, 2**_DEPTH_BITS - 1)
     named = kept[which] if numbers is None else numbers[kept[which]]
     key = seen.key.copy()
     np.maximum.at(key, pixel, (scaled.astype(np.int64) << 32) | named)
     return Seen(size, key)
 
 
-def weights(points: np.ndarray, triangles: np.ndarray, pixel: np.ndarray, size: int) -> np.ndarray:
-    """Barycentric weights [N, 3] of the centres of pixels [N] in these triangles [N, 3]: what carries a value from the corners."""
-    corners = points[triangles][..., :2].astype(np.float32)
-    px, py = (pixel % size + 0.5).astype(np.float32), (pixel // size + 0.5).astype(np.float32)
-    x, y = corners[..., 0], corners[..., 1]
-    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
-    dx, dy = px - x[:, 0], py - y[:, 0]
-    u = (dx * (y[:, 2] - y[:, 0]) - dy * (x[:, 2] - x[:, 0])) / area
-    v = (dy * (x[:, 1] - x[:, 0]) - dx * (y[:, 1] - y[:, 0])) / area
-    return np.stack([1 - u - v, u, v], 1).clip(0, 1)
+def _ends(a: np.ndarray, b: np.ndarray, c: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last pixel whose centre a triangle can cover, along one axis."""
+    low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+    return np.maximum(np.ceil(low - 0.5), 0), np.minimum(np.floor(high - 0.5), size - 1)
 
 
-def carried(values: np.ndarray, triangles: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def weights(points: np.ndarray, triangles: np.ndarray, pixel: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Barycentric weights, three of [N], of the centres of pixels [N] in these triangles [N, 3]: what carries a value from the corners."""
+    columns = np.ascontiguousarray(points.T, np.float32)
+    x0, x1, x2, y0, y1, y2 = (columns[axis][triangles[:, k]] for axis in (0, 1) for k in range(3))
+    row = pixel // size
+    dx, dy = (pixel - row * size + 0.5).astype(np.float32) - x0, (row + 0.5).astype(np.float32) - y0
+    x1, x2, y1, y2 = x1 - x0, x2 - x0, y1 - y0, y2 - y0
+    area = x1 * y2 - x2 * y1
+    u = np.clip((dx * y2 - dy * x2) / area, 0, 1)
+    v = np.clip((dy * x1 - dx * y1) / area, 0, 1)
+    return np.clip(1 - u - v, 0, 1), u, v
+
+
+def carried(values: np.ndarray, triangles: np.ndarray, weight: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
     """Values at the corners [V, C] carried to pixels [N, C]."""
-    return values[triangles[:, 0]] * weight[:, :1] + values[triangles[:, 1]] * weight[:, 1:2] + values[triangles[:, 2]] * weight[:, 2:]
-
-
-def carried_corners(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Values of each triangle's own corners [N, 3, C] carried to pixels [N, C]: for uv, which a seam splits."""
-    return (values * weight[..., None]).sum(1)
+    total = values[triangles[:, 0]]
+    total *= weight[0][:, None]
+    for k in (1, 2):
+        part = values[triangles[:, k]]
+        part *= weight[k][:, None]
+        total += part
+    return total

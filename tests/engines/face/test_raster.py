@@ -47,4 +47,4 @@ def test_a_linear_value_is_carried_exactly():
     corners = TWO[seen.owner[pixel]]
     weight = raster.weights(SQUARE, corners, pixel, 8)
     np.testing.assert_allclose(raster.carried(SQUARE[:, :2], corners, weight), np.stack([pixel % 8 + 0.5, pixel // 8 + 0.5], 1), atol=1e-5)
-    np.testing.assert_allclose(weight.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(sum(weight), 1, atol=1e-6)
