@@ -23,7 +23,7 @@ OUTER_LIP = (5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518, 5957, 5841
 INNER_LIP = (5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966)
 NOSE_BASE, NOSE_BRIDGE, CHIN, RIGHT_EYE, LEFT_EYE = 1147, 978, 966, 1507, 3721  # outer corners of the eyes
 MOUTH_SHAPES = ("jawOpen", "mouthClose", "mouthPress", "mouthRollLower", "mouthRollUpper", "mouthUpperUp", "mouthLowerDown", "mouthSmile",
-                "mouthStretch", "mouthPucker", "mouthFunnel", "mouthShrugLower", "mouthShrugUpper", "mouthDimple")
+                "mouthStretch", "mouthPucker", "mouthFunnel", "mouthShrugLower", "mouthDimple")
 STILL_SHAPES = ("browDown", "browInnerUp", "browOuterUp", "cheekRaiser", "eyeBlink", "eyeSquint", "eyeWide", "mouthFrown", "mouthSmile",
                 "noseSneer", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
 _FIELDS = {"neutral": (VERTICES, 3), "faces": (None, 4), "faces_uv": (None, 4), "uv": (None, 2), "identity": (None, VERTICES, 3),
@@ -66,7 +66,7 @@ class Head:
         soft = np.clip((gap - 0.35) / 0.6, 0, 1)
         front = np.clip((here[:, 2] - 5.5) / 3.5, 0, 1)
         offset[inside, 1] = 1.15 * soft * (0.35 + 0.65 * front)
-        offset[inside, 2] = 0.75 * soft * front
+        offset[inside, 2] = 1.5 * soft * front
         return offset
 
     def whole(self, name: str) -> np.ndarray:
