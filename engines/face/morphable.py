@@ -63,7 +63,7 @@ class Head:
         inside = np.flatnonzero(below)
         here = self.neutral[inside]
         gap = np.sqrt(((here[:, None] - teeth[None]) ** 2).sum(-1).min(1))
-        soft = np.clip((gap - 0.35) / 0.6, 0, 1)
+        soft = np.clip((gap - 0.15) / 0.45, 0, 1)
         front = np.clip((here[:, 2] - 5.5) / 3.5, 0, 1)
         offset[inside, 1] = 1.15 * soft * (0.35 + 0.65 * front)
         offset[inside, 2] = 1.5 * soft * front
