@@ -54,7 +54,9 @@ def heard(look_ahead_ms: float) -> int:
 
 def _conv(wide: int, out: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
     """Batch norm: it looks at no other pixel and melts into the convolution at run time."""
-    return nn.Sequential(nn.Conv2d(wide, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.LeakyReLU(SLOPE))
+    conv = nn.Conv2d(wide, out, 3, stride, 1, bias=False)
+    nn.init.kaiming_normal_(conv.weight, SLOPE)
+    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.LeakyReLU(SLOPE))
 
 
 class AudioEncoder(nn.Module):

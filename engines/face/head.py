@@ -113,7 +113,7 @@ class Portrait:
 
     def frame(self, mouth: np.ndarray) -> Frame:
         """The picture at a mouth [8] of engines/face/mouth.py."""
-        head, at = self.head, self.mouth_points(mouth)
+        at = self.mouth_points(mouth)
         points = self._screen(at)
         seen = raster.fill(self._pushed(points), self._moving_triangles, self._still_seen, self._moves)
         owner = seen.owner

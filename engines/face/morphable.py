@@ -6,6 +6,7 @@ face 0-9408, head and neck 9409-11247, mouth socket 11248-13293, eye sockets 132
 (upper to 19246), eyeballs 21451-24590. Lacrimal fluid, eye occlusion, blend cards and lashes hide the eye and are left out.
 """
 
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,7 +94,7 @@ def load(path: Path) -> Head:
             arrays = {name: file[name] for name in _FIELDS}
     except OSError as error:
         raise EngineError(f"{path.name} could not be read: {error.strerror or error}.", remedy) from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise EngineError(f"{path.name} is no readable .npz archive.", remedy) from error
     for name, shape in _FIELDS.items():
         if arrays[name].ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, arrays[name].shape, strict=True)):

@@ -69,7 +69,8 @@ def regions(head: Head, points: np.ndarray) -> dict[str, np.ndarray]:
     found["rim"][near] = found["lips"][near] * step(front - points[near, 2], 0.15, 0.9)
     for brow in BROWS:
         line = points[list(brow)]
-        gap = np.sqrt(((points[face][:, None, :2] - np.concatenate([line[:-1] * (1 - s) + line[1:] * s for s in (0, 0.33, 0.67)])[None, :, :2]) ** 2).sum(-1).min(1))
+        dots = np.concatenate([line[:-1] * (1 - s) + line[1:] * s for s in (0, 0.33, 0.67)])
+        gap = np.sqrt(((points[face][:, None, :2] - dots[None, :, :2]) ** 2).sum(-1).min(1))
         found["brows"][face] = np.maximum(found["brows"][face], step(-gap, -0.5, -0.15) * (points[face, 2] > 6))
     mouth, chin = points[list(OUTER_LIP)].mean(0), points[morphable.CHIN]
     below = step(mouth[1] + 1.6 - points[:, 1], 0.0, 1.2) * step(points[:, 1] - chin[1] + 2.5, 0, 1.5)

@@ -27,7 +27,8 @@ CHANGED = 0.04  # of the brightness range: what the mask has to cover
 
 @dataclass(frozen=True)
 class Batch:
-    """image, target [B, 3, S, S] in [0, 1]; A [B, FRAMES, 80]; known [B, FRAMES]; changed, edge [B, 1, S, S] in [0, 1]; lips [B, 20, 2] in crop sides; weight [B]."""
+    """image, target [B, 3, S, S] in [0, 1]; A [B, FRAMES, 80]; known [B, FRAMES]; changed, edge [B, 1, S, S] in [0, 1]; lips [B, 20, 2] of the target
+    in crop sides; weight [B]."""
 
     image: Tensor
     target: Tensor
@@ -62,6 +63,14 @@ class Store:
             at += len(s.kind)
             shots[k] = None
         self.rows = [np.flatnonzero(self.head == k) for k in range(len(paths))]
+
+
+def same_speech(store: Store, speech: Speech) -> None:
+    """EngineError when the heads were rendered for another speech than this one."""
+    rows = np.flatnonzero(store.frame >= 0)
+    frame = store.frame[rows]
+    if len(frame) and (frame.max() >= len(speech.mel) or np.abs(speech.mouth[frame] / np.float32(255) - store.mouth[rows]).max() > 1e-3):
+        raise EngineError("The heads in the cache folder were rendered for another speech.npz.", "Delete them, or choose another --cache folder.")
 
 
 def edges(lips: np.ndarray, size: int) -> np.ndarray:
@@ -102,6 +111,7 @@ class Pairs:
 
     def __init__(self, store: Store, speech: Speech, device: torch.device, seed: int) -> None:
         self.store, self.speech, self.device = store, speech, device
+        same_speech(store, speech)
         self.near = heard_as(store, speech, seed)
 
     def draw(self, seed: tuple[int, ...], pairs: int) -> Batch:
@@ -159,9 +169,8 @@ _MIRROR = [*range(6, -1, -1), *range(11, 6, -1), 16, 15, 14, 13, 12, 19, 18, 17]
 def _changed(a: Tensor, b: Tensor) -> Tensor:
     """[P, 1, S, S] in [0, 1]: where two pictures differ, grown by about 2 % of the side and softened."""
     reach = max(1, a.shape[-1] // 42)
-    hit = ((a - b).abs().amax(1, keepdim=True) > CHANGED).float()
-    hit = F.avg_pool2d(hit, 3, 1, 1) > 0.4  # a lone pixel is grain
-    grown = F.max_pool2d(hit.float(), 2 * reach + 1, 1, reach)
+    apart = F.avg_pool2d(a - b, 3, 1, 1).abs().amax(1, keepdim=True)  # beard and pores that move by a pixel are no change
+    grown = F.max_pool2d((apart > CHANGED).float(), 2 * reach + 1, 1, reach)
     return F.avg_pool2d(grown, 2 * reach + 1, 1, reach, count_include_pad=False)
 
 
