@@ -124,6 +124,8 @@ def _eyes(points: np.ndarray, eyes: np.ndarray, random: np.random.Generator) -> 
     iris = linear(_IRISES[random.integers(len(_IRISES))])
     found = np.empty((len(eyes), 3), np.float32)
     for side in (points[eyes, 0] > 0, points[eyes, 0] <= 0):
+        if not side.any():
+            continue
         at = points[eyes[side]]
         middle = (at.min(0) + at.max(0)) / 2
         out = at - middle
