@@ -7,14 +7,14 @@ def draw(size: int, random: np.random.Generator, plain: bool, outline: tuple[np.
     """[size, size, 3] uint8. outline: points of the skull and the shoulder line, x, y in pixels."""
     import cv2
 
-    first, second = random.uniform(20, 235, (2, 3))
+    first, second = _muted(random, 2)
     angle = random.uniform(0, 2 * np.pi)
     at = np.linspace(-0.5, 0.5, size)
     ramp = np.clip(0.5 + at[None] * np.cos(angle) + at[:, None] * np.sin(angle), 0, 1)[..., None]
     picture = np.ascontiguousarray((first * (1 - ramp) + second * ramp).astype(np.uint8))
     if not plain:
         for _ in range(int(random.integers(0, 9))):
-            colour = tuple(map(int, random.integers(0, 255, 3)))
+            colour = tuple(map(int, _muted(random, 1)[0]))
             low, high = (random.integers(-size // 4, size * 5 // 4, (2, 2))).tolist()
             if random.random() < 0.5:
                 cv2.rectangle(picture, low, high, colour, -1)
@@ -24,11 +24,17 @@ def draw(size: int, random: np.random.Generator, plain: bool, outline: tuple[np.
     skull, shoulders = outline
     if plain or random.random() < 0.85:
         _hair(picture, skull, random)
-    cloth = tuple(map(int, random.integers(10, 240, 3)))
+    cloth = tuple(map(int, _muted(random, 1)[0]))
     ring = np.concatenate([shoulders, [[size * 2, size * 2], [-size, size * 2]]])
     cv2.fillPoly(picture, [ring.astype(np.int32)], cloth, cv2.LINE_AA)
     speckle = random.normal(0, random.uniform(0, 4), (size, size, 1))
     return (picture + speckle).clip(0, 255).astype(np.uint8)
+
+
+def _muted(random: np.random.Generator, count: int) -> np.ndarray:
+    """[count, 3] colours of rooms and clothes: seldom as loud as three independent numbers are."""
+    loud = random.uniform(10, 245, (count, 3))
+    return loud.mean(1, keepdims=True) + (loud - loud.mean(1, keepdims=True)) * random.uniform(0, 1, (count, 1)) ** 1.5
 
 
 def _hair(picture: np.ndarray, skull: np.ndarray, random: np.random.Generator) -> None:

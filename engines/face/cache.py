@@ -3,7 +3,7 @@
 A head's mouths are those of frames of the speech, drawn so that every class of sound comes up; frame 0 is the mouth at rest. Each file is written
 whole or not at all and depends on the seed, its number and the speech alone, so several processes may fill one folder and a stopped one goes on.
 jpeg uint8 (all pictures one after the other)    offset int64 [K + 1]    mouth float32 [K, 8]    lips float32 [K, 20, 2] pixels    kind int8 [K]
-frame int64 [K] number in the speech (-1 for the rest)
+frame int64 [K] number in the speech (-1 for the rest)    drawn: DRAWN
 """
 
 import os
@@ -23,6 +23,7 @@ BEFORE, AFTER = 17, 7  # mel frames of the audio window around a frame (dck.py)
 HELD_STEP = 3  # mel frames between two pictures of a held-out head: 26.7 a second
 BALANCE = np.array([1.5, 2.0, 1.5, 1.8, 2.4, 2.2, 1.8, 1.0, 1.2, 1.3, 0.8])  # draws by class of SOUNDS: closures, tucks and rounding more than their time
 QUALITY = 94
+DRAWN = 2  # raised when heads or mouths are drawn in another way: old and new pictures do not mix
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def write(path: Path, shots: Shots) -> None:
     part = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(part, jpeg=np.concatenate(coded), offset=offset, mouth=shots.mouth, lips=shots.lips, kind=shots.kind, frame=shots.frame)
+        np.savez(part, jpeg=np.concatenate(coded), offset=offset, mouth=shots.mouth, lips=shots.lips, kind=shots.kind, frame=shots.frame, drawn=DRAWN)
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -106,12 +107,14 @@ def read(path: Path, size: int) -> Shots:
 
     try:
         with np.load(path, allow_pickle=False) as file:
-            jpeg, offset, mouth, lips, kind, frame = (file[name] for name in ("jpeg", "offset", "mouth", "lips", "kind", "frame"))
+            jpeg, offset, mouth, lips, kind, frame, drawn = (file[name] for name in ("jpeg", "offset", "mouth", "lips", "kind", "frame", "drawn"))
         pictures = [cv2.imdecode(jpeg[a:b], cv2.IMREAD_COLOR_RGB) for a, b in zip(offset[:-1], offset[1:], strict=True)]
         if any(picture is None for picture in pictures):
             raise ValueError
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:
         raise EngineError(f"{path.name} in the cache folder is damaged.", "Delete it: it is rendered again.") from error
+    if int(drawn) != DRAWN:
+        raise EngineError(f"{path.name} in the cache folder was rendered by another version of Vernier.", "Delete the heads there: they are rendered again.")
     was = len(pictures[0])
     if was != size:
         pictures = [cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) for picture in pictures]

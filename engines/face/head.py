@@ -159,7 +159,7 @@ class Portrait:
         dark = np.ones(len(at), np.float32)
         teeth = (part == UPPER_TEETH) | (part == LOWER_TEETH)
         open_share = np.clip(0.55 + 0.45 * gap, 0.5, 1.0)
-        dark[teeth] = open_share * np.exp(-0.34 * np.clip(depth[teeth] - 0.4, 0, None) - 0.4 * np.clip(np.abs(at[teeth, 0]) - 1.3, 0, None))
+        dark[teeth] = open_share * np.exp(-0.34 * np.clip(depth[teeth] - 0.4, 0, None) - 0.9 * np.clip(np.abs(at[teeth, 0]) - 1.3, 0, None))
         hollow = (part == GUMS) | (part == SOCKET)
         dark[hollow] = open_share * np.exp(-0.42 * self.gum_shade * np.clip(depth[hollow] - 0.6, 0, None))
         chin = at[morphable.CHIN]

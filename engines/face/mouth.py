@@ -24,8 +24,8 @@ def shape_weights(mouth: np.ndarray) -> np.ndarray:
     free = 1 - close
     opened = JAW_WEIGHT * jaw
     made = {"jawOpen": opened, "mouthClose": opened * np.maximum(close, 0.35 * tuck), "mouthPress": 0.45 * close,
-            "mouthRollLower": 0.22 * close + 0.45 * tuck * free, "mouthRollUpper": 0.18 * close,
-            "mouthUpperUp": (0.42 * part * (1 - 0.5 * rounding) + 0.50 * tuck) * free, "mouthLowerDown": 0.45 * part * free * (1 - tuck),
+            "mouthRollLower": 0.22 * close + 0.55 * tuck * free, "mouthRollUpper": 0.18 * close,
+            "mouthUpperUp": (0.42 * part * (1 - 0.5 * rounding) + 0.38 * tuck) * free, "mouthLowerDown": 0.45 * part * free * (1 - tuck),
             "mouthSmile": 0.28 * spread, "mouthStretch": 0.50 * spread, "mouthPucker": 0.92 * rounding, "mouthFunnel": 0.75 * funnel * free,
             "mouthShrugLower": 0.35 * tuck, "mouthDimple": 0.15 * spread}
     return np.stack([made[name] for name in MOUTH_SHAPES] + [tongue * free], -1).astype(np.float32)

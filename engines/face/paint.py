@@ -104,6 +104,10 @@ def albedo(head: Head, points: np.ndarray, random: np.random.Generator) -> tuple
     colour += (hair * 0.6 - colour) * (masks["brows"] * random.uniform(0.5, 0.9))[:, None]
     colour += (hair - colour) * masks["scalp"][:, None]
     part = head.part_of_vertex
+    if random.random() < 0.8:  # a collar
+        cloth = linear(np.clip(random.uniform(0.05, 0.9) + random.normal(0, 0.12, 3), 0.02, 0.95))
+        depth = points[morphable.CHIN, 1] - random.uniform(3.0, 8.0) - points[:, 1] + 0.25 * np.clip(points[:, 2], 0, None)
+        colour += (cloth - colour) * (step(depth, 0.0, 0.5) * (part <= NECK) * (points[:, 1] < points[morphable.CHIN, 1] - 2))[:, None]
     pink = linear(np.array([188, 96, 96]) / 255) * np.exp(random.normal(0, 0.15))
     colour[part == GUMS], colour[part == SOCKET] = pink * np.array([0.95, 0.85, 0.85]), pink * 0.35
     white = linear(np.array([0.93, 0.90, 0.84]) ** random.uniform(0.7, 1.6)) * random.uniform(0.75, 1.0)
