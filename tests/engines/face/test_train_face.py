@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from engines.face import cache, face_holdout, train_face
-from engines.face.dck import Config, Dck
+from engines.face import cache, face_holdout, talking, train_face
 from engines.face.face_losses import Discriminator, Weights, fooled, read_lips, reconstruction, told_apart
 from engines.face.face_training import FaceTrainRequest
 from engines.face.lip_reader import LipReader, misread
@@ -44,11 +44,20 @@ def test_a_training_writes_small_weights_that_speak_and_say_what_they_are(reques
     facts = train_face.train(request, Job(lambda kind, values: news.append(values[0]) if kind == "news" else None))
     tensors, meta = read_safetensors(tmp_path / "a.safetensors")
     header = json.loads(meta["vernier"])
-    net = Dck(Config(**header["config"])).eval()
-    assert not net.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False).unexpected_keys
+    with torch.no_grad():
+        shown = talking.load(tmp_path / "a.safetensors")(torch.rand(1, 3, 32, 32), torch.zeros(1, 24, 80), torch.ones(1, 24))[0]
+    assert shown.shape == (1, 3, 32, 32) and shown.isfinite().all()
     assert header["vernier"] == "talking-face" and "ICT-FaceKit" in header["credit"] and all(value.dtype == torch.float16 for value in tensors.values())
     assert facts["steps"] == 4 and facts["history"] and news and {"opening_r", "width_r", "closure", "psnr", "psnr_copied"} <= set(facts["hold_out"])
     assert "adversarial" in facts["hold_out"] and not (tmp_path / "a.safetensors.lock").exists()
+
+
+@pytest.mark.parametrize("said", ["", "not json", '{"vernier": "diffusion-model"}', '{"vernier": "talking-face", "config": {}}',
+                                  '{"vernier": "talking-face", "config": {"widths": [8, 8, 8, 8, 8, 16]}}'])
+def test_other_weights_are_named(tmp_path, said):
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors", {"vernier": said} if said else {})
+    with pytest.raises(EngineError, match=r"other\.safetensors"):
+        talking.load(tmp_path / "other.safetensors")
 
 
 def test_a_cancelled_training_goes_on_where_it_was(request_, tmp_path):
@@ -98,12 +107,12 @@ def test_the_reader_learns_lips_and_takes_no_gradient_from_the_face():
     torch.manual_seed(0)
     reader, batch = LipReader(), made_up(4, 64)
     optimiser = torch.optim.Adam(reader.parameters(), 3e-3)
-    before = float(misread(reader(batch.target), batch.lips).mean())
+    before = misread(reader(batch.target), batch.lips).mean().item()
     for _ in range(40):
         optimiser.zero_grad()
         misread(reader(batch.target), batch.lips).mean().backward()
         optimiser.step()
-    assert float(misread(reader(batch.target), batch.lips).mean()) < 0.5 * before
+    assert misread(reader(batch.target), batch.lips).mean().item() < 0.5 * before
     optimiser.zero_grad()
     shown = batch.target.clone().requires_grad_()
     read_lips(reader, shown, batch, Weights()).backward()
@@ -113,12 +122,12 @@ def test_the_reader_learns_lips_and_takes_no_gradient_from_the_face():
 def test_the_discriminator_learns_to_tell_and_the_face_is_pulled_the_other_way():
     torch.manual_seed(0)
     critic, real, made = Discriminator(8), torch.rand(4, 3, 32, 32), torch.rand(4, 3, 32, 32) * 0.3
-    optimiser, first = torch.optim.Adam(critic.parameters(), 2e-3), float(told_apart(critic, made, real))
+    optimiser, first = torch.optim.Adam(critic.parameters(), 2e-3), told_apart(critic, made, real).item()
     for _ in range(60):
         optimiser.zero_grad()
         told_apart(critic, made, real).backward()
         optimiser.step()
-    assert float(told_apart(critic, made, real)) < 0.5 * first and fooled(critic, made) > fooled(critic, real)
+    assert told_apart(critic, made, real).item() < 0.5 * first and fooled(critic, made) > fooled(critic, real)
 
 
 def test_the_measures_are_right_on_a_face_that_is_right(request_):
