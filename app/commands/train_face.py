@@ -6,7 +6,7 @@ from typing import Any
 from engines.face.face_training import SIZES, FaceTrainRequest
 from engines.job import Job
 
-OPTIONS = ("quality", "hours", "steps", "batch", "rate", "warmup", "seed", "threads", "workers", "heads", "held", "speech", "adversarial", "checks")
+OPTIONS = ("quality", "hours", "steps", "batch", "rate", "warmup", "seed", "threads", "workers", "heads", "held", "speech", "hearing", "adversarial", "checks")
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -25,6 +25,7 @@ def add_parsers(subparsers: Any) -> None:
                              ("warmup", int, "steps over which the rate rises"), ("seed", int, "of everything that is drawn"),
                              ("threads", int, "0 = as torch chooses"), ("workers", int, "processes that render heads"),
                              ("heads", int, "that are trained on"), ("held", int, "heads of the hold-out"), ("speech", float, "hours of it to make"),
+                             ("hearing", float, "share of the run, at its start, in which the audio encoder learns alone"),
                              ("adversarial", float, "share of the run, at its end, with the discriminator"), ("checks", int, "looks at the hold-out")):
         parser.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "X", help=f"{text}, default {getattr(default, name):g}")
     parser.set_defaults(run=train)

@@ -123,7 +123,10 @@ class Dck(nn.Module):
 
     def kernels(self, A: Tensor, known: Tensor) -> list[Tensor]:
         """The voice's half: DYNAMIC kernels [B, C, C + 1]; without DCK, the feature [B, F]."""
-        feature = self.audio(A, known)
+        return self.kernels_of(self.audio(A, known))
+
+    def kernels_of(self, feature: Tensor) -> list[Tensor]:
+        """The kernels of a feature [B, F] that h1 gave."""
         return self.generator(feature) if self.config.dynamic else [feature]
 
     def encode(self, image: Tensor) -> list[Tensor]:

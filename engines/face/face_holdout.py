@@ -6,11 +6,13 @@ from torch import Tensor, nn
 
 from engines.face.articulation import CLOSED, MID, OPEN, REST, SPREADS
 from engines.face.corpus import Speech
-from engines.face.dck import FRAMES, Dck, heard
+from engines.face.dck import AFTER, BEFORE, FRAMES, Dck, heard
 from engines.face.lip_reader import LipReader, opening_and_width
+from engines.face.mouth import MOUTH
 from engines.face.pairs import Store, listened
 
 LOOK_AHEAD_MS = 40
+HEARD_FRAMES = 1000
 SHUT = 0.35  # of a clip's median opening: below it the lips count as closed
 
 
@@ -69,6 +71,16 @@ def measure(net: Dck, judge: LipReader, store: Store, speech: Speech) -> dict[st
              "judge_opening_r": correlation(own[:, 0], exact[:, 0]), "judge_width_r": correlation(own[:, 1], exact[:, 1])}
     found["score"] = 1 - (found["opening_r"] + found["width_r"] + found["closure"]) / 3 - 0.01 * (found["psnr"] - found["psnr_copied"])
     return {name: round(value, 4) for name, value in found.items()}
+
+
+@torch.no_grad()
+def heard_right(net: Dck, ears: nn.Linear, speech: Speech, device: torch.device) -> dict[str, float]:
+    """Correlation of each number of a mouth, as the audio encoder hears it, with the truth, on voices that no training hears."""
+    frames = speech.frames(True, BEFORE, AFTER)
+    frames = frames[:: max(1, len(frames) // HEARD_FRAMES)]
+    known = (torch.arange(FRAMES, device=device) < heard(LOOK_AHEAD_MS)).float().expand(len(frames), -1)
+    said = ears(net.audio(torch.from_numpy(listened(speech, frames)).to(device), known)).float().cpu().numpy()
+    return {f"hears_{name}": round(correlation(said[:, k], speech.mouth[frames, k] / 255), 3) for k, name in enumerate(MOUTH)}
 
 
 def _balanced(hits: list[np.ndarray], misses: list[np.ndarray]) -> float:

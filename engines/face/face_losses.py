@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engines.face.dck import SLOPE
 from engines.face.lip_reader import LipReader, misread
+from engines.face.mouth import CLOSE, ROUND, TUCK
 from engines.face.pairs import Batch
 
 ADVERSARIAL = 0.1  # 1 : 10 against reconstruction
@@ -25,6 +26,7 @@ class Weights:
     blend: float = 1.0
     motion: float = 0.5
     mask: float = 0.05
+    hearing: float = 0.5
     lips: float = 1.0
     mouth: float = 5.0
     edge: float = 4.0
@@ -59,6 +61,13 @@ def read_lips(reader: LipReader, shown: Tensor, batch: Batch, weights: Weights) 
     """How far the lips that the reader sees are from the true ones. Its weights get no gradient of this."""
     frozen = {name: p.detach() for name, p in reader.named_parameters()}
     return weights.lips * (misread(torch.func.functional_call(reader, frozen, (shown,)), batch.lips) * batch.weight).mean()
+
+
+def misheard(said: Tensor, mouth: Tensor) -> Tensor:
+    """Mean square between the mouth [B, 8] that is heard and the true one; rounding, closure and the tucked lip count double, they are short or quiet."""
+    weight = torch.ones(mouth.shape[1], device=mouth.device)
+    weight[[ROUND, CLOSE, TUCK]] = 2
+    return ((said - mouth).square() * weight).mean()
 
 
 def fooled(judge: Discriminator, shown: Tensor) -> Tensor:

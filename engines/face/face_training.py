@@ -19,7 +19,8 @@ class FaceTrainRequest:
     """`vernier train face`: everything a run depends on. hours or steps ends it, whichever comes first.
 
     head: the morphable head's .npz; batch: pairs a step, each trained both ways; heads, held: rendered for training and apart from it; speech: hours of it;
-    adversarial: share of the run, at its end, with the discriminator; dynamic False: the ablation without dynamic kernels; net: fields of dck.Config that
+    hearing: share of the run, at its start, in which the audio encoder alone learns which mouth a sound has; adversarial: share, at its end, with the
+    discriminator; dynamic False: the ablation without dynamic kernels; net: fields of dck.Config that
     differ from its defaults; mouths come from the cache; workers: processes that render.
     """
 
@@ -38,6 +39,7 @@ class FaceTrainRequest:
     heads: int = 300
     held: int = 16
     speech: float = 2.0
+    hearing: float = 0.05
     adversarial: float = 0.35
     dynamic: bool = True
     checks: int = 20
@@ -56,7 +58,8 @@ class FaceTrainRequest:
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and the run that goes on from it. More heads, another machine and other lengths may."""
         free = {"head": "", "out": "", "cache": "", "hours": 0.0, "steps": 0, "rate": 0.0, "threads": 0, "workers": 0, "heads": 0, "held": 0, "speech": 0.0,
-                "checks": 0, "batch": 0, "warmup": 0, "adversarial": 0.0}
+                "checks": 0, "batch": 0, "warmup": 0, "adversarial": 0.0,
+                "hearing": 0.0}
         return json.loads(json.dumps(asdict(replace(self, **free))))
 
     def check(self) -> None:
@@ -68,6 +71,6 @@ class FaceTrainRequest:
         for name in ("steps", "batch", "warmup", "workers", "heads", "held", "checks"):
             if getattr(self, name) < 1:
                 raise EngineError(f"{name} is {getattr(self, name)}.", "It must be at least 1.")
-        if not self.hours > 0 or not self.rate > 0 or not self.speech > 0 or not 0 <= self.adversarial < 1:
-            raise EngineError(f"hours is {self.hours:g}, rate {self.rate:g}, speech {self.speech:g} and adversarial {self.adversarial:g}.",
-                              "Hours, rate and speech are above 0, adversarial is from 0 to below 1.")
+        if not self.hours > 0 or not self.rate > 0 or not self.speech > 0 or self.hearing < 0 or self.adversarial < 0 or self.hearing + self.adversarial >= 1:
+            raise EngineError(f"hours is {self.hours:g}, rate {self.rate:g}, speech {self.speech:g}, hearing {self.hearing:g} and adversarial "
+                              f"{self.adversarial:g}.", "Hours, rate and speech are above 0; hearing and adversarial are shares, together below 1.")

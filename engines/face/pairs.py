@@ -28,7 +28,7 @@ CHANGED = 0.04  # of the brightness range: what the mask has to cover
 @dataclass(frozen=True)
 class Batch:
     """image, target [B, 3, S, S] in [0, 1]; A [B, FRAMES, 80]; known [B, FRAMES]; changed, edge [B, 1, S, S] in [0, 1]; lips [B, 20, 2] of the target
-    in crop sides; weight [B]."""
+    in crop sides; weight [B]; mouth [B, 8] of the sound."""
 
     image: Tensor
     target: Tensor
@@ -38,6 +38,7 @@ class Batch:
     edge: Tensor
     lips: Tensor
     weight: Tensor
+    mouth: Tensor
 
 
 class Store:
@@ -113,6 +114,20 @@ class Pairs:
         self.store, self.speech, self.device = store, speech, device
         same_speech(store, speech)
         self.near = heard_as(store, speech, seed)
+        usable = speech.frames(False, BEFORE, AFTER)
+        self._by_sound = [usable[speech.kind[usable] == kind] for kind in np.unique(speech.kind[usable])]
+
+    def listen(self, seed: tuple[int, ...], count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A, known and mouth of `count` frames of the speech, every class of sound as often as the others."""
+        random = np.random.default_rng(seed)
+        frames = np.array([random.choice(self._by_sound[k]) for k in random.integers(len(self._by_sound), size=count)])
+        return self._sound(frames, random)
+
+    def _sound(self, frames: np.ndarray, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        A = _heard_differently(listened(self.speech, frames), random)
+        ahead = np.array([heard(LOOK_AHEADS_MS[k]) for k in random.choice(3, len(frames), p=LOOK_AHEAD_CHANCE)])
+        known = (np.arange(FRAMES) < ahead[:, None]).astype(np.float32)
+        return tuple(torch.from_numpy(part).to(self.device) for part in (A, known, self.speech.mouth[frames] / np.float32(255)))
 
     def draw(self, seed: tuple[int, ...], pairs: int) -> Batch:
         """2 x pairs examples, both ways of each pair; the same for the same seed."""
@@ -126,11 +141,10 @@ class Pairs:
         changed = _changed(pixels[:pairs, :3], pixels[pairs:, :3]).repeat(2, 1, 1, 1)
         pictures = self._coloured(pixels[:, :3], draws, pairs)
         frames = self.near[rows, random.integers(HEARD_AS, size=2 * pairs)]
-        A = torch.from_numpy(_heard_differently(listened(self.speech, frames), random))
-        known = np.arange(FRAMES) < np.array([heard(LOOK_AHEADS_MS[k]) for k in random.choice(3, 2 * pairs, p=LOOK_AHEAD_CHANCE)])[:, None]
+        A, known, mouth = self._sound(frames, random)
         weight = np.where(np.isin(store.kind[rows], (CLOSED, TUCKED)), 1.6, 1.0)
-        return Batch(pictures.roll(pairs, 0), pictures, A.to(self.device), torch.from_numpy(known).float().to(self.device), changed, pixels[:, 3:], lips,
-                     torch.from_numpy(weight).float().to(self.device))
+        return Batch(pictures.roll(pairs, 0), pictures, A, known, changed, pixels[:, 3:], lips,
+                     torch.from_numpy(weight).float().to(self.device), mouth)
 
     def _moved(self, rows: np.ndarray, random: np.random.Generator, pairs: int) -> tuple[Tensor, Tensor]:
         """Pictures [2P, 4, S, S] and lips, both of a pair turned, scaled, shifted and mirrored alike."""

@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from engines.device import pick, precision
 from engines.face import cache, corpus, face_holdout
 from engines.face.dck import Config, Dck
-from engines.face.face_losses import Discriminator, Weights, fooled, read_lips, reconstruction, told_apart
+from engines.face.face_losses import Discriminator, Weights, fooled, misheard, read_lips, reconstruction, told_apart
 from engines.face.face_training import FaceTrainRequest
 from engines.face.lip_reader import LipReader, misread
+from engines.face.mouth import MOUTH
 from engines.face.pairs import Batch, Pairs, Store
 from engines.face.rendering import render_all
 from engines.guidance.train import Alone, write
@@ -30,6 +31,8 @@ from engines.guidance.training import only_one
 from engines.job import Cancelled, EngineError, Job
 from engines.weights import read_header, read_safetensors
 
+HEARD = 12  # sounds for each pair of a batch, while the audio encoder learns alone
+RATES = {"critic": 0.4, "reader": 2.0, "judge": 2.0}  # times the rate of the network
 SAVE_S, TELL_S = 120.0, 1.0
 PIECE_PIXELS = 16 * 128 * 128  # of pictures between two looks at the cancel on a processor
 LITERATE = (0.03, 0.10)  # misreading in crop sides at which the reader is listened to fully, and not at all
@@ -110,13 +113,15 @@ class Run:
     def __init__(self, net: Dck, request: FaceTrainRequest, device: torch.device, pairs: Pairs, held: Store) -> None:
         self.request, self.device, self.pairs, self.held = request, device, pairs, held
         self.weights = Weights()
-        parts = {"net": net, "reader": LipReader(), "judge": LipReader(24), "critic": Discriminator()}
+        parts = {"net": net, "reader": LipReader(), "judge": LipReader(24), "critic": Discriminator(),
+                 "ears": nn.Linear(net.config.feature, len(MOUTH))}
         self.parts = {name: part.to(device, memory_format=torch.channels_last) for name, part in parts.items()}
         self.net = self.parts["net"]
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimisers = {"net": torch.optim.AdamW(net.parameters(), lr=request.rate, betas=(0.9, 0.99), weight_decay=1e-4),
                            "reader": torch.optim.Adam(self.parts["reader"].parameters(), lr=request.rate),
                            "judge": torch.optim.Adam(self.parts["judge"].parameters(), lr=request.rate),
+                           "ears": torch.optim.Adam(self.parts["ears"].parameters(), lr=request.rate),
                            "critic": torch.optim.Adam(self.parts["critic"].parameters(), lr=4e-4, betas=(0.5, 0.9))}
         self.best: dict[str, Tensor] = {}
         self.best_score, self.looked = math.inf, 0.0
@@ -140,6 +145,10 @@ class Run:
         """How far the reader is listened to, by how well it reads true pictures: a reader that guesses would only pull the lips about."""
         return min(1.0, max(0.0, (LITERATE[1] - self.losses.get("reader", 1.0)) / (LITERATE[1] - LITERATE[0])))
 
+    def hearing(self) -> bool:
+        """Whether the audio encoder still learns alone."""
+        return self.fraction() < self.request.hearing
+
     def late(self) -> bool:
         """Whether the discriminator takes part by now."""
         return self.fraction() >= 1 - self.request.adversarial
@@ -157,11 +166,11 @@ class Run:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
-        for low in range(0, share, each):
+        for low in range(0, share, share if self.hearing() else each):
             check()
-            count = min(each, share - low)
-            batch = self.pairs.draw((request.seed, 48, self.step, group.rank, low), count)
-            for name, value in self._losses(batch, count / share).items():
+            count, seed = min(each, share - low), (request.seed, 48, self.step, group.rank, low)
+            found = self._listen(seed, HEARD * share) if self.hearing() else self._losses(self.pairs.draw(seed, count), count / share)
+            for name, value in found.items():
                 sums[name] = sums.get(name, 0) + value
         for name, optimiser in self.optimisers.items():
             moved = [p for p in self.parts[name].parameters() if p.grad is not None]
@@ -170,7 +179,7 @@ class Run:
             group.average([p.grad for p in moved])
             torch.nn.utils.clip_grad_norm_(moved, 1.0)
             for options in optimiser.param_groups:
-                options["lr"] = self.rate() * (0.4 if name == "critic" else 1.0)
+                options["lr"] = self.rate() * RATES.get(name, 1.0)
             optimiser.step()
         self.step += 1
         decay = min(0.999, (1 + self.step) / (10 + self.step))
@@ -181,15 +190,25 @@ class Run:
         if self.step % 5 == 0 or self.step < 5:
             self._note({name: float(value) for name, value in sums.items()})
 
+    def _listen(self, seed: tuple[int, ...], count: int) -> dict[str, Tensor]:
+        """The loss of the audio encoder alone, walked back."""
+        A, known, mouth = self.pairs.listen(seed, count)
+        with torch.autocast(self.device.type, self._kind, enabled=self._kind != torch.float32):
+            feature = self.net.audio(A, known)
+        loss = self.weights.hearing * misheard(self.parts["ears"](feature.float()), mouth)
+        loss.backward()
+        return {"hearing": loss.detach()}
+
     def _losses(self, batch: Batch, share: float) -> dict[str, Tensor]:
         """Every part of the loss of a piece of the batch, each already walked back."""
         net, late = self.net, self.late()
         with torch.autocast(self.device.type, self._kind, enabled=self._kind != torch.float32):
-            kernels = net.kernels(batch.A, batch.known)
-            alpha, M = net.decode(net.encode(batch.image.contiguous(memory_format=torch.channels_last)), kernels)
+            feature = net.audio(batch.A, batch.known)
+            alpha, M = net.decode(net.encode(batch.image.contiguous(memory_format=torch.channels_last)), net.kernels_of(feature))
         alpha, M = alpha.float(), M.float()
         shown = batch.image * (1 - alpha) + M * alpha
         parts = reconstruction(shown, alpha, M, batch, self.weights)
+        parts["hearing"] = self.weights.hearing * misheard(self.parts["ears"](feature.float()), batch.mouth)
         parts["lips"] = read_lips(self.parts["reader"], shown, batch, self.weights) * self.trust()
         if late:
             parts["adversarial"] = fooled(self._frozen_critic(), shown)
@@ -215,12 +234,13 @@ class Run:
 
     def due(self) -> bool:
         """Whether it is time for a look at the held-out heads."""
-        return self.fraction() - self.looked >= 1 / self.request.checks
+        return not self.hearing() and self.fraction() - self.looked >= 1 / self.request.checks
 
     def look(self) -> None:
         """Measures the average on the held-out heads, and keeps it where it is the best so far."""
         self.looked = self.fraction()
         found = face_holdout.measure(self.average, self.parts["judge"], self.held, self.pairs.speech)
+        found |= face_holdout.heard_right(self.average, self.parts["ears"], self.pairs.speech, self.device)
         self.history.append({"step": self.step, "hours": round(self.hours, 3), **{k: round(v, 4) for k, v in self.losses.items()}, **found})
         if found["score"] < self.best_score:
             self.best_score, self.best = found["score"], {name: value.clone() for name, value in self.average.state_dict().items()}

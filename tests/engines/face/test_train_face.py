@@ -28,15 +28,15 @@ def request_(tmp_path_factory):
     small_speech.save(folder / "speech.npz", small_speech.speech())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "MOUTHS", 8)
-        yield FaceTrainRequest(str(folder / "head.npz"), str(folder / "face.safetensors"), str(folder), steps=4, batch=2, warmup=1, heads=2, held=1, checks=2,
-                               adversarial=0.5, net=NET)
+        yield FaceTrainRequest(str(folder / "head.npz"), str(folder / "face.safetensors"), str(folder), steps=4, hearing=0.25, batch=2, warmup=1, heads=2, held=1,
+                               checks=2, adversarial=0.5, net=NET)
 
 
 def made_up(batch=2, size=32):
     draws = torch.Generator().manual_seed(0)
     rand = lambda *shape: torch.rand(shape, generator=draws)  # noqa: E731
     return Batch(rand(batch, 3, size, size), rand(batch, 3, size, size), rand(batch, 24, 80), torch.ones(batch, 24), rand(batch, 1, size, size).round(),
-                 rand(batch, 1, size, size), rand(batch, 20, 2), torch.ones(batch))
+                 rand(batch, 1, size, size), rand(batch, 20, 2), torch.ones(batch), rand(batch, 8))
 
 
 def test_a_training_writes_small_weights_that_speak_and_say_what_they_are(request_, tmp_path):
@@ -89,7 +89,7 @@ def test_a_checkpoint_of_other_settings_is_refused(request_, tmp_path):
         train_face.train(replace(request, dynamic=False, steps=2), Job())
 
 
-@pytest.mark.parametrize("change", [{"out": "x.pt"}, {"quality": "best"}, {"steps": 0}, {"hours": 0.0}, {"adversarial": 1.0}])
+@pytest.mark.parametrize("change", [{"out": "x.pt"}, {"quality": "best"}, {"steps": 0}, {"hours": 0.0}, {"adversarial": 1.0}, {"hearing": 0.7}])
 def test_a_request_that_no_training_can_use_is_refused(request_, change):
     with pytest.raises(EngineError) as caught:
         replace(request_, **change).check()
