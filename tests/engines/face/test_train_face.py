@@ -28,8 +28,8 @@ def request_(tmp_path_factory):
     small_speech.save(folder / "speech.npz", small_speech.speech())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "MOUTHS", 8)
-        yield FaceTrainRequest(str(folder / "head.npz"), str(folder / "face.safetensors"), str(folder), steps=4, hearing=0.25, batch=2, warmup=1, heads=2, held=1,
-                               checks=2, adversarial=0.5, net=NET)
+        yield FaceTrainRequest(str(folder / "head.npz"), str(folder / "face.safetensors"), str(folder), steps=4, hearing=0.25, batch=2, warmup=1, heads=2,
+                               held=1, checks=2, adversarial=0.5, net=NET)
 
 
 def made_up(batch=2, size=32):
