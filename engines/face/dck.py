@@ -148,7 +148,7 @@ class Dck(nn.Module):
             h = h + F.leaky_relu(moved, SLOPE)
         for layer, kept in zip(self.up, maps[-2::-1], strict=True):
             h = layer(torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), kept], 1))
-        return torch.sigmoid(self.alpha(h)), torch.sigmoid(self.motion(h))
+        return torch.sigmoid(self.alpha(h).float()), torch.sigmoid(self.motion(h).float())  # bfloat16 has too few steps near white
 
     def face(self, image: Tensor, kernels: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """I', alpha and M."""

@@ -48,22 +48,31 @@ class Store:
         paths = [path for number in range(count) if (path := cache.path_of(folder, number, held)).exists()]
         if not paths:
             raise EngineError(f"There is no rendered head in {Path(folder).name}.", "Let the training render them: give --head.")
-        shots = []
+        most = len(paths) * (cache.MOUTHS + 1)
+        _has_room(most * 4 * size * size, device, len(paths))
+        self.size, self.pixels = size, torch.empty((most, 4, size, size), dtype=torch.uint8, device=device)
+        parts, at = [], 0
         for k, path in enumerate(paths):
             job.progress(k, len(paths), f"Reading heads: {k} of {len(paths)}")
-            shots.append(cache.read(path, size))
-        self.size, self.head = size, np.repeat(np.arange(len(shots)), [len(s.kind) for s in shots])
-        self.mouth, self.kind, self.frame = (np.concatenate([getattr(s, name) for s in shots]) for name in ("mouth", "kind", "frame"))
-        self.lips = torch.from_numpy(np.concatenate([s.lips for s in shots]) / size).float().to(device)
-        total = len(self.head)
-        self.pixels = torch.empty((total, 4, size, size), dtype=torch.uint8, device=device)
-        at = 0
-        for k, s in enumerate(shots):
-            self.pixels[at:at + len(s.kind), :3] = torch.from_numpy(s.pictures).permute(0, 3, 1, 2).to(device)
-            self.pixels[at:at + len(s.kind), 3] = torch.from_numpy(edges(s.lips, size)).to(device)
-            at += len(s.kind)
-            shots[k] = None
+            shots = cache.read(path, size)
+            count = len(shots.kind)
+            self.pixels[at:at + count, :3] = torch.from_numpy(shots.pictures).permute(0, 3, 1, 2).to(device)
+            self.pixels[at:at + count, 3] = torch.from_numpy(edges(shots.lips, size)).to(device)
+            parts.append((np.full(count, k), shots.mouth, shots.kind, shots.frame, shots.lips))
+            at += count
+        self.pixels = self.pixels[:at]
+        self.head, self.mouth, self.kind, self.frame, lips = (np.concatenate(part) for part in zip(*parts, strict=True))
+        self.lips = torch.from_numpy(lips / size).float().to(device)
         self.rows = [np.flatnonzero(self.head == k) for k in range(len(paths))]
+
+
+def _has_room(needed: int, device: torch.device, heads: int) -> None:
+    """EngineError when the decoded heads would fill the memory."""
+    import psutil
+
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    if needed > 0.7 * free:
+        raise EngineError(f"{heads:,} heads need {needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} are free.", "Train with fewer --heads.")
 
 
 def same_speech(store: Store, speech: Speech) -> None:

@@ -121,3 +121,9 @@ def test_a_damaged_or_missing_head_is_named(made, tmp_path):
     (tmp_path / "head-00000.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(EngineError, match=r"head-00000\.npz"):
         pairs.Store(tmp_path, False, 3, 32, CPU, Job())
+
+
+def test_more_heads_than_memory_holds_are_refused_before_it_is_full():
+    with pytest.raises(EngineError, match="GiB of memory") as caught:
+        pairs._has_room(10**15, CPU, 9000)
+    assert "--heads" in caught.value.remedy
