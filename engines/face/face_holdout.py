@@ -12,7 +12,7 @@ from engines.face.mouth import MOUTH
 from engines.face.pairs import Store, listened
 
 LOOK_AHEAD_MS = 40
-HEARD_FRAMES = 1000
+HEARD_FRAMES, MARGIN = 1000, 0.06
 SHUT = 0.35  # of a clip's median opening: below it the lips count as closed
 
 
@@ -36,8 +36,8 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 @torch.no_grad()
 def measure(net: Dck, judge: LipReader, store: Store, speech: Speech) -> dict[str, float]:
-    """Correlations of opening and width with the truth (about each clip's mean), balanced closure accuracy, PSNR in dB and that of the copied input,
-    how well the judge reads true pictures, and the score that is made small."""
+    """Correlations of opening and width with the truth (about each clip's mean), balanced closure accuracy, PSNR in dB around the mouth and
+    that of the copied input, how well the judge reads true pictures, and the score that is made small."""
     was = net.training
     net.eval()
     made, true, read_true, errors, copied = [], [], [], [], []
@@ -46,14 +46,15 @@ def measure(net: Dck, judge: LipReader, store: Store, speech: Speech) -> dict[st
         talking = rows[store.frame[rows] >= 0]
         kinds, truth = store.kind[talking], opening_and_width(store.lips[torch.from_numpy(talking).to(store.lips.device)]).cpu().numpy()
         rest = float(opening_and_width(store.lips[int(rows[0])])[0])
+        box = mouth_box(store.lips[torch.from_numpy(rows).to(store.lips.device)], store.size)
         for source in (0, len(rows) // 2):
             shown, target = spoken(net, store, speech, head, source)
             seen = opening_and_width(judge(shown)).float().cpu().numpy()
             made.append(seen - seen.mean(0))
             true.append(truth - truth.mean(0))
-            errors.append((shown - target).square().mean((1, 2, 3)).cpu())
             image = store.pixels[int(rows[source]), :3].float() / 255
-            copied.append((image - target).square().mean((1, 2, 3)).cpu())
+            errors.append((shown - target)[..., *box].square().mean((1, 2, 3)).cpu())
+            copied.append((image - target)[..., *box].square().mean((1, 2, 3)).cpu())
             loud = kinds != REST
             if loud.any():
                 shut = seen[:, 0] < rest + SHUT * max(float(np.median(seen[loud, 0])) - rest, 0)
@@ -71,6 +72,13 @@ def measure(net: Dck, judge: LipReader, store: Store, speech: Speech) -> dict[st
              "judge_opening_r": correlation(own[:, 0], exact[:, 0]), "judge_width_r": correlation(own[:, 1], exact[:, 1])}
     found["score"] = 1 - (found["opening_r"] + found["width_r"] + found["closure"]) / 3 - 0.01 * (found["psnr"] - found["psnr_copied"])
     return {name: round(value, 4) for name, value in found.items()}
+
+
+def mouth_box(lips: Tensor, size: int) -> tuple[slice, slice]:
+    """Rows and columns of a picture that hold the lips [K, 20, 2] of all frames, with a margin of 6 % of the side."""
+    low, high = lips.amin((0, 1)) - MARGIN, lips.amax((0, 1)) + MARGIN
+    (left, top), (right, bottom) = ((edge * size).round().int().clamp(0, size).tolist() for edge in (low, high))
+    return slice(top, bottom), slice(left, right)
 
 
 @torch.no_grad()
