@@ -187,6 +187,10 @@ class Run:
             torch._foreach_lerp_(list(_floats(self.average)), list(_floats(self.net)), 1 - decay)
         now = time.monotonic()
         self.hours, self.clock = self.hours + (now - self.clock) / 3600, now
+        if group.size > 1:  # one clock for all: a stage that one process enters before another would have them sum other gradients
+            hours = torch.tensor([self.hours], dtype=torch.float64, device=self.device)
+            group.average([hours])
+            self.hours = float(hours)
         if self.step % 5 == 0 or self.step < 5:
             self._note({name: float(value) for name, value in sums.items()})
 
