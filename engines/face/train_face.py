@@ -293,6 +293,7 @@ class Run:
                     "step": tensors[f"n.{part}.{name}"].clone(),
                     "exp_avg": tensors[f"m.{part}.{name}"].to(p.device).clone(memory_format=torch.preserve_format),
                     "exp_avg_sq": tensors[f"v.{part}.{name}"].to(p.device).clone(memory_format=torch.preserve_format)}
+        self.looked = min(self.looked, self.fraction())  # a run that is made longer has looked at less of itself
         self._began, self.clock = (self.step, self.hours), time.monotonic()
 
     def publish(self, processes: int) -> dict[str, Any]:

@@ -49,6 +49,8 @@ def test_a_training_writes_small_weights_that_speak_and_say_what_they_are(reques
     assert shown.shape == (1, 3, 32, 32) and shown.isfinite().all()
     assert header["vernier"] == "talking-face" and "ICT-FaceKit" in header["credit"] and all(value.dtype == torch.float16 for value in tensors.values())
     assert facts["steps"] == 4 and facts["history"] and news and {"opening_r", "width_r", "closure", "psnr", "psnr_copied"} <= set(facts["hold_out"])
+    longer = train_face.train(replace(request, steps=8, checks=4), Job())
+    assert {6, 8} <= {look["step"] for look in longer["history"]} and longer["history"][0] == facts["history"][0]
     assert "adversarial" in facts["hold_out"] and not (tmp_path / "a.safetensors.lock").exists()
 
 
