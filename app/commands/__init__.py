@@ -6,7 +6,7 @@ COMMANDS = ("app.commands.guidance", "app.commands.grid", "app.commands.atlas", 
             "app.commands.quality", "app.commands.bench_guidance", "app.commands.bench_gui", "app.commands.check", "app.commands.teeth",
             "app.commands.bench_teeth_view", "app.commands.teeth_fit", "app.commands.bench_teeth", "app.commands.teeth_measure",
             "app.commands.teeth_stage", "app.commands.teeth_render", "app.commands.teeth_overlay", "app.commands.train_teeth", "app.commands.evaluate_teeth",
-            "app.commands.teeth_arrange", "app.commands.gan")
+            "app.commands.teeth_arrange", "app.commands.gan", "app.commands.train_face")
 _HELP = {"train": "train a model", "evaluate": "measure a model", "bench": "measure speed"}
 
 
