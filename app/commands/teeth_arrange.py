@@ -21,7 +21,7 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--only", type=_numbers, default=(), metavar="TOOTH,...", help="FDI numbers of teeth that may move, default all")
     parser.add_argument("--plan", type=Path, metavar="FILE",
                         help="a plan of this case: its locked and extracted teeth count too; teeth that may not move stand as it says")
-    parser.add_argument("--again", action="store_true", help="begin where --plan puts the teeth; measured to harm real arches")
+    parser.add_argument("--again", action="store_true", help="begin where --plan puts the teeth; hardly gains, may drift")
     parser.add_argument("--mode", choices=("blend", "hybrid", "network"), default="blend",
                         help="blend (default): half the model, half the arch-fit; hybrid: learned rotation, arch-fit positions; network: everything learned")
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="share of the way that every tooth goes, 0 to 1; default 1")
