@@ -22,6 +22,7 @@ SCOPE_ROWS = (("all", "All teeth", "Every tooth that is not locked may move"),
 PROPOSE_TIP = "The trained model proposes setups from the start of the case. Locked teeth stay exactly where they are (A)"
 AGAIN_TIP = ("Off: proposals begin at the start of the case. On: where the plan has put the teeth. On real arches a second round gained next to nothing "
              "(0.68, 0.66, 0.67 of the error left after one, two, three), and prototypes of this model drifted away from the patient's own arch")
+MODEL_PX = 200  # of a model's name on its button
 REFRESHING = ("mode", "strength", "refine")  # what changes proposals that are there, without the network
 
 

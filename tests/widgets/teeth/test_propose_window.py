@@ -314,7 +314,7 @@ def test_again_from_here_is_off_and_warns_and_begins_where_the_plan_is(bench):
     bench.propose()
     assert np.array_equal(bench.proposals.offer.begin[36], np.eye(4))
     bench.proposals.panel.again.setChecked(True)
-    assert not bench.proposals.panel.warning.isHidden() and "harm" in bench.proposals.panel.again.toolTip()
+    assert not bench.proposals.panel.warning.isHidden() and "drifted" in bench.proposals.panel.again.toolTip()
     bench.propose(again=True)
     assert bench.proposals.offer.begin[36][:3, 3] @ bench.workspace.case.teeth[36].axis("buccal") == pytest.approx(1.0, abs=1e-6)
 
