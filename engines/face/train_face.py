@@ -28,12 +28,13 @@ from engines.face.pairs import Batch, Pairs, Store
 from engines.face.rendering import render_all
 from engines.guidance.train import Alone, write
 from engines.guidance.training import only_one
-from engines.job import Cancelled, EngineError, Job
+from engines.job import EngineError, Job
+from engines.training_run import Pace, carry_through
 from engines.weights import read_header, read_safetensors
 
 HEARD = 12  # sounds for each pair of a batch, while the audio encoder learns alone
 RATES = {"critic": 0.4, "reader": 2.0, "judge": 2.0}  # times the rate of the network
-SAVE_S, TELL_S = 120.0, 1.0
+SAVE_S = 120.0
 PIECE_PIXELS = 16 * 128 * 128  # of pictures between two looks at the cancel on a processor
 LITERATE = (0.03, 0.10)  # misreading in crop sides at which the reader is listened to fully, and not at all
 CREDIT = "Trained on renders of the ICT-FaceKit head (MIT, (c) 2020 USC Institute for Creative Technologies) and on synthetic speech only."
@@ -50,33 +51,9 @@ def train(request: FaceTrainRequest, job: Job, group: Any = None) -> dict[str, A
     if request.threads:
         torch.set_num_threads(request.threads)
     group = group or Alone(pick())
-    first = group.rank == 0
-    with only_one(Path(request.out)) if first else nullcontext():
+    with only_one(Path(request.out)) if group.rank == 0 else nullcontext():
         pairs, held = prepare(request, group, job)
-        run = start(request, group.device, pairs, held)
-        told = saved = time.monotonic()
-        try:
-            while not run.finished():
-                run.update(group, job.check)
-                now = time.monotonic()
-                if first and (run.step % 10 == 0 or now - told > TELL_S):
-                    told = now
-                    job.progress(round(1000 * run.fraction()), 1000, run.spoken())
-                if first and run.due():
-                    run.look()
-                    job.news(run.history[-1])
-                if first and now - saved > SAVE_S:
-                    run.save()
-                    saved = now
-        except Cancelled:
-            if first:
-                run.save()
-            raise
-        if not first:
-            return {}
-        run.look()
-        run.save()
-        return run.publish(group.size)
+        return carry_through(start(request, group.device, pairs, held), group, job, SAVE_S)
 
 
 def prepare(request: FaceTrainRequest, group: Any, job: Job) -> tuple[Pairs, Store]:
@@ -107,7 +84,7 @@ def start(request: FaceTrainRequest, device: torch.device, pairs: Pairs, held: S
     return run
 
 
-class Run:
+class Run(Pace):
     """The moving parts of one training: networks, average, optimisers, counters."""
 
     def __init__(self, net: Dck, request: FaceTrainRequest, device: torch.device, pairs: Pairs, held: Store) -> None:
@@ -129,17 +106,6 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.losses: dict[str, float] = {}
         self._began, self._kind = (0, 0.0), precision(device)
-
-    def fraction(self) -> float:
-        """How much of the run is over: by steps or by hours, whichever is further."""
-        return min(1.0, max(self.step / self.request.steps, self.hours / self.request.hours))
-
-    def finished(self) -> bool:
-        return self.fraction() >= 1.0
-
-    def rate(self) -> float:
-        """Warm-up, constant, then linear to zero over the last 40 % of the run."""
-        return self.request.rate * min(1.0, (self.step + 1) / self.request.warmup, max(0.01, (1 - self.fraction()) / 0.4))
 
     def trust(self) -> float:
         """How far the reader is listened to, by how well it reads true pictures: a reader that guesses would only pull the lips about."""

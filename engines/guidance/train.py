@@ -29,6 +29,7 @@ from engines.guidance.datasets import ImageSet, is_own, load
 from engines.guidance.folders import load_folder, look
 from engines.guidance.training import SHEET_IMAGES, Live, Moment, TrainRequest, checkpoint, only_one, same_settings
 from engines.job import Cancelled, EngineError, Job
+from engines.training_run import Pace
 from engines.weights import read_safetensors
 
 PIECE = 16  # images between two looks at the cancel on a processor, where a whole batch can take seconds
@@ -197,7 +198,7 @@ def device_of(engine: Any) -> torch.device:
     return getattr(engine, "device", None) or pick()
 
 
-class Run:
+class Run(Pace):
     """The moving parts of one training: network, average, optimiser, counters."""
 
     def __init__(self, net: UNet, request: TrainRequest, data: ImageSet) -> None:
@@ -210,17 +211,6 @@ class Run:
         self._loss = torch.ones((), device=next(net.parameters()).device)  # stays there: reading it every step would make a GPU wait
         self._began = (0, 0.0)  # step and hours of the last start
         self._kind = precision(next(net.parameters()).device)
-
-    def fraction(self) -> float:
-        """How much of the run is over: by steps or by hours, whichever is further."""
-        return min(1.0, max(self.step / self.request.steps, self.hours / self.request.hours))
-
-    def finished(self) -> bool:
-        return self.fraction() >= 1.0
-
-    def rate(self) -> float:
-        """Warm-up, constant, then linear to zero over the last 40 %."""
-        return self.request.rate * min(1.0, (self.step + 1) / self.request.warmup, max(0.01, (1 - self.fraction()) / 0.4))
 
     def seconds_left(self) -> float:
         """By the pace since the last start; nan before there is one."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from engines.device import pick, precision
 from engines.guidance.train import Alone, write
 from engines.guidance.training import only_one
-from engines.job import Cancelled, EngineError, Job
+from engines.job import EngineError, Job
 from engines.teeth import crown_bank, residual, tadpm_sampling, training_cases, turns, wide_layouts
 from engines.teeth.baselines import MODELS
 from engines.teeth.dentition import GENERATOR
@@ -26,10 +26,11 @@ from engines.teeth.face_pretraining import MaskedFaces
 from engines.teeth.tadpm import Batch, Config, Tadpm, placed
 from engines.teeth.tadpm_losses import Weights, reconstruction, total
 from engines.teeth.teeth_training import TeethTrainRequest
+from engines.training_run import Pace, carry_through
 from engines.weights import read_header, read_safetensors
 
 PIECE = 8  # cases between two looks at the cancel
-SAVE_S, TELL_S = 60.0, 1.0
+SAVE_S = 60.0
 INTERNAL_SEED, INTERNAL_CROWNS = 771, 12
 
 
@@ -42,34 +43,9 @@ def train(request: TeethTrainRequest, job: Job, group: Any = None) -> dict[str, 
     if request.threads:
         torch.set_num_threads(request.threads)
     group = group or Alone(pick())
-    first = group.rank == 0
-    with only_one(Path(request.out)) if first else nullcontext():
+    with only_one(Path(request.out)) if group.rank == 0 else nullcontext():
         job.progress(0, 1, "Making crowns")
-        run = start(request, group.device, job)
-        told = saved = time.monotonic()
-        try:
-            while not run.finished():
-                run.update(group, job.check)
-                now = time.monotonic()
-                if first and (run.step % 10 == 0 or now - told > TELL_S):
-                    told = now
-                    job.progress(round(1000 * run.fraction()), 1000, run.spoken())
-                if first and run.due():
-                    run.look()
-                    job.news(run.history[-1])
-                if first and now - saved > SAVE_S:
-                    run.save()
-                    saved = now
-        except Cancelled:
-            if first:
-                run.save()
-            raise
-        if not first:
-            return {}
-        if not run.history or run.history[-1]["step"] < run.step:
-            run.look()
-        run.save()
-        return run.publish(group.size)
+        return carry_through(start(request, group.device, job), group, job, SAVE_S)
 
 
 def start(request: TeethTrainRequest, device: torch.device, job: Job) -> "Run":
@@ -109,7 +85,7 @@ def restored(net: nn.Module, batch: Batch, seed: int = 0) -> Tensor:
     return tadpm_sampling.expected(net, net.features(batch), batch.mask, tadpm_sampling.seeded(seed, len(batch.mask)))
 
 
-class Run:
+class Run(Pace):
     """The moving parts of one training: network, average, optimiser, counters."""
 
     def __init__(self, net: nn.Module, weights: Weights, request: TeethTrainRequest, device: torch.device) -> None:
@@ -138,16 +114,9 @@ class Run:
         self.optimiser = torch.optim.AdamW([{"params": decays, "weight_decay": self.request.decay}, {"params": plain, "weight_decay": 0.0}],
                                            lr=self.request.rate, betas=(.9, .98))
 
-    def fraction(self) -> float:
-        """How much of the run is over: by steps or by hours, whichever is further."""
-        return min(1.0, max(self.step / self.request.steps, self.hours / self.request.hours))
-
-    def finished(self) -> bool:
-        return self.fraction() >= 1.0
-
-    def rate(self) -> float:
-        """Warm-up in each part, constant, then linear to zero over the last 40 % of the run."""
-        return self.request.rate * min(1.0, (self.part_step + 1) / self.request.warmup, max(.01, (1 - self.fraction()) / .4))
+    def warmed(self) -> int:
+        """Each part has a warm-up of its own."""
+        return self.part_step
 
     def spoken(self) -> str:
         steps, hours = self.step - self._began[0], self.hours - self._began[1]

@@ -3,35 +3,17 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-SCRIPT = """
-import sys
-from dataclasses import replace
-from PySide6.QtCore import QTimer
-import app.main as application
-built = application.Application
-def use(window):
-    window.activate("gan")
+from tests.e2e import started
+
+GAN = """window.activate("gan")
     workspace, document = window.workspaces["gan"], window.documents["gan"]
     document.replace(replace(document.request, batch=32), "small")
-    {use}
-class Used(built):
-    def __init__(self, files=()):
-        super().__init__(files)
-        QTimer.singleShot(0, self.window, lambda: use(self.window))
-application.Application = Used
-sys.exit(application.main())
-"""
+    """
 
 
 def start(home, use):
-    environment = os.environ | {"VERNIER_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
-    return subprocess.Popen([sys.executable, "-c", SCRIPT.format(use=use)], cwd=ROOT, env=environment, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
+    return started.start(home, GAN + use.lstrip())
 
 
 def test_closing_while_it_trains_keeps_the_training_and_a_slider_acts_meanwhile(tmp_path):

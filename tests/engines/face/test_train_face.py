@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engines import training_run
 from engines.face import cache, face_holdout, talking, train_face
 from engines.face.face_losses import Discriminator, Weights, fooled, read_lips, reconstruction, told_apart
 from engines.face.face_training import FaceTrainRequest
@@ -74,7 +75,7 @@ def test_a_cancelled_training_goes_on_where_it_was(request_, tmp_path):
 
     halved = replace(whole, out=str(tmp_path / "halved.safetensors"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_face, "TELL_S", -1.0)
+        patch.setattr(training_run, "TELL_S", -1.0)
         with pytest.raises(Cancelled):
             train_face.train(halved, Stops())
     assert halved.state.exists() and not (tmp_path / "halved.safetensors").exists()
